@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Maximum-likelihood fits of models to tabular data: fast, with standard errors and a proof with every answer."""
+
+from __future__ import annotations
+
+from .config import __version__, show_config
+from .errors import (
+    ConvergenceWarning,
+    DataError,
+    FormulaError,
+    MissingPackageError,
+    MlefastError,
+    MlefastWarning,
+    OptionError,
+    RankWarning,
+    SeparationWarning,
+)
+from .evaluate import Evaluation, evaluate, likelihood, loglik, nll
+from .fit import fit
+from .formula import fit_formula
+from .likelihoods import Bernoulli
+from .result import Result
+
+__all__ = [
+    "Bernoulli",
+    "ConvergenceWarning",
+    "DataError",
+    "Evaluation",
+    "FormulaError",
+    "MissingPackageError",
+    "MlefastError",
+    "MlefastWarning",
+    "OptionError",
+    "RankWarning",
+    "Result",
+    "SeparationWarning",
+    "__version__",
+    "evaluate",
+    "fit",
+    "fit_formula",
+    "likelihood",
+    "loglik",
+    "nll",
+    "show_config",
+]

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The compiled core: buffers in, numbers out.
+
+The pass exists once per instruction set. The best one that the processor and the operating system support is
+chosen here, at import; `MLEFAST_ISA=base|v3|v4` overrides the choice.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+
+from . import _probe
+from .threads import resolve_threads
+
+_LEVELS = {"base": 0, "v3": 3, "v4": 4}
+_MEANING = {
+    "base": "the baseline of the architecture",
+    "v3": "x86-64-v3 (AVX2, FMA)",
+    "v4": "x86-64-v4 (AVX-512)",
+}
+
+
+def available_isas() -> tuple[str, ...]:
+    """Instruction sets that are built and that this machine can run, the best first."""
+    level = _probe.level()
+    return tuple(
+        isa
+        for isa, needed in sorted(_LEVELS.items(), key=lambda item: -item[1])
+        if needed <= level and importlib.util.find_spec(f"{__name__}._pass_{isa}") is not None
+    )
+
+
+def _choose() -> tuple[str, str]:
+    available = available_isas()
+    wanted = os.environ.get("MLEFAST_ISA", "")
+    if not wanted:
+        return available[0], f"the best of {', '.join(available)} on this machine"
+    if wanted not in _LEVELS:
+        known = ", ".join(_LEVELS)
+        raise ImportError(f"MLEFAST_ISA={wanted!r} is not an instruction set of mlefast; use one of {known} or unset it.")
+    if wanted not in available:
+        raise ImportError(
+            f"MLEFAST_ISA={wanted!r} asks for {_MEANING[wanted]}, which this processor, system or build lacks; "
+            f"available here: {', '.join(available)}. Unset MLEFAST_ISA to get the best one."
+        )
+    return wanted, "MLEFAST_ISA asks for it"
+
+
+ISA, ISA_REASON = _choose()
+ISA_MEANING = _MEANING[ISA]
+_pass = importlib.import_module(f"{__name__}._pass_{ISA}")
+Rows = _pass.Rows
+terms = _pass.terms
+openmp = _probe.openmp
+BLOCK: int = _pass.BLOCK
+
+__all__ = [
+    "BLOCK",
+    "ISA",
+    "ISA_MEANING",
+    "ISA_REASON",
+    "Rows",
+    "available_isas",
+    "openmp",
+    "resolve_threads",
+    "terms",
+]

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The pass over the rows, compiled for one instruction set (see setup.py)."""
+
+include "pass.pxi"

@@ -1,0 +1,30 @@
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LANES: int
+BLOCK: int
+
+class Rows:
+    def __init__(
+        self,
+        groups: Sequence[NDArray[Any]],
+        y: NDArray[Any],
+        weights: NDArray[Any] | None,
+        offset: NDArray[Any] | None,
+        intercept: bool,
+    ) -> None: ...
+    def standardise(self, centre: NDArray[np.float64], scale: NDArray[np.float64]) -> None: ...
+    def evaluate(
+        self, params: NDArray[np.float64], leaf: int, order: int, threads: int, single: bool = False
+    ) -> tuple[float, NDArray[np.float64] | None, NDArray[np.float64] | None, bool]: ...
+    def scan(
+        self, params: NDArray[np.float64], direction: NDArray[np.float64], leaf: int, threads: int
+    ) -> tuple[float, float, float]: ...
+    def every(self, step: int) -> Rows: ...
+
+def terms(
+    eta: NDArray[np.float64], y: NDArray[np.float64], leaf: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How many threads a pass may use, and why."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+from . import _probe
+
+_CGROUP_FILES = ("/sys/fs/cgroup/cpu.max", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
+_forked = False
+
+
+def _after_fork() -> None:
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    # GNU's OpenMP runtime hangs when a forked child starts a team and its parent had one before.
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def parse_quota(text: str, period: str | None = None) -> int | None:
+    """CPUs that a cgroup allows, rounded up; None for no limit. `text` is cpu.max or, with `period`, the quota."""
+    quota, period = text.split() if period is None else (text.strip(), period.strip())
+    if quota in ("max", "-1"):
+        return None
+    return max(1, math.ceil(int(quota) / int(period)))
+
+
+def _cgroup_cpus() -> int | None:
+    unified, quota = (Path(name) for name in _CGROUP_FILES)
+    try:
+        if unified.exists():
+            return parse_quota(unified.read_text())
+        return parse_quota(quota.read_text(), quota.with_name("cpu.cfs_period_us").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+_quota = _cgroup_cpus()  # a container's limit does not change under a running process
+
+
+def _allowed_cpus() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def resolve_threads(threads: int | None) -> tuple[int, str]:
+    """The number of threads for an argument (None: choose), and the reason in words."""
+    if _forked:
+        return 1, "a forked child runs on one thread, since OpenMP does not survive a fork (use spawn or forkserver)"
+    if threads is not None:
+        return threads, "the argument `threads`"
+    if os.environ.get("OMP_NUM_THREADS"):
+        return _probe.openmp()[1], "OMP_NUM_THREADS"
+    limits = [
+        (_probe.openmp()[1], "the OpenMP runtime's limit"),
+        (_allowed_cpus(), "the processors this process may use"),
+    ]
+    if _quota is not None:
+        limits.append((_quota, "the CPU quota of the container"))
+    count, reason = min(limits, key=lambda limit: limit[0])
+    return max(1, count), reason

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Everything mlefast raises or warns with.
+
+An error names what is wrong, where it is (the column and the first rows) and what to do about it. Errors
+about the user's input are also `ValueError`, so that code which expects NumPy's habits catches them.
+"""
+
+from __future__ import annotations
+
+
+class MlefastError(Exception):
+    """Base of every error that mlefast raises on purpose."""
+
+
+class DataError(MlefastError, ValueError):
+    """The data cannot be used as they are: wrong shape, dtype, labels or values that are not finite."""
+
+
+class FormulaError(DataError):
+    """The formula cannot be read or does not fit the data."""
+
+
+class OptionError(MlefastError, ValueError):
+    """An argument other than the data has a value that is not among the possible ones."""
+
+
+class MissingPackageError(MlefastError, ImportError):
+    """An optional package is needed for what was asked and is not installed."""
+
+
+class MlefastWarning(UserWarning):
+    """Base of every warning that mlefast issues."""
+
+
+class ConvergenceWarning(MlefastWarning):
+    """The estimate returned is not certified to be the maximum of the likelihood."""
+
+
+class SeparationWarning(MlefastWarning):
+    """The maximum does not exist, or its existence could not be proved: some coefficients run to infinity."""
+
+
+class RankWarning(MlefastWarning):
+    """Some columns are linear combinations of others; their coefficients are not determined."""

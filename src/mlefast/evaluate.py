@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The negative log-likelihood, its gradient and its Hessian at parameters of the user's choice."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mlefast import _core
+from mlefast.errors import DataError, OptionError
+from mlefast.likelihoods import Likelihood, find_likelihood
+from mlefast.objective import MemoryObjective
+
+from .observations import observe
+
+
+class Evaluation(NamedTuple):
+    """What one pass found at some parameters."""
+
+    nll: float
+    gradient: NDArray[np.float64] | None
+    hessian: NDArray[np.float64] | None
+
+
+def resolve_threads(threads: int | None) -> int:
+    """The number of threads for the argument of the same name."""
+    if threads is not None and (not isinstance(threads, int | np.integer) or isinstance(threads, bool) or threads < 1):
+        raise OptionError(f"threads={threads!r} must be a whole number from 1, or None to use what the machine offers.")
+    return _core.resolve_threads(None if threads is None else int(threads))[0]
+
+
+def evaluate(
+    X: Any,
+    y: Any,
+    params: ArrayLike,
+    *,
+    likelihood: str | Likelihood = "bernoulli",
+    order: int = 2,
+    intercept: bool = True,
+    weights: Any = None,
+    offset: Any = None,
+    scale: float = 1.0,
+    threads: int | None = None,
+) -> Evaluation:
+    """Negative log-likelihood, gradient and Hessian in one pass over the rows.
+
+    Parameters
+    ----------
+    X : array-like or frame of shape (n, p)
+        Covariates: any numeric type, layout and strides; never copied.
+    y : array-like of shape (n,)
+        Response; for Bernoulli numbers in [0, 1] or two labels.
+    params : array-like of shape (p + 1,), or (p,) with intercept=False
+        Where to evaluate; the intercept first.
+    likelihood : str or likelihood object, default "bernoulli"
+        The assumed distribution.
+    order : {0, 1, 2}, default 2
+        0: the value only; 1: and the gradient; 2: and the Hessian.
+    intercept : bool, default True
+        Whether the first parameter is an intercept.
+    weights : array-like of shape (n,), optional
+        Frequency weights: how often each row counts.
+    offset : array-like of shape (n,), optional
+        Known part of the linear predictor.
+    scale : float, default 1.0
+        Scale of the distribution; Bernoulli has none, so only 1.0 is accepted.
+    threads : int, optional
+        Default: what the machine, OMP_NUM_THREADS and a container allow. The answer does not depend on it.
+
+    Returns
+    -------
+    Evaluation
+        `nll` in nats, `gradient` of shape (p + 1,) or None, `hessian` of shape (p + 1, p + 1) or None; float64.
+
+    Raises
+    ------
+    DataError
+        If the data or params do not fit or are not finite.
+    OptionError
+        If an option has an unknown value.
+
+    Examples
+    --------
+    >>> import mlefast
+    >>> nll, gradient, hessian = mlefast.evaluate([[0.0], [1.0], [2.0]], [0, 1, 1], [0.0, 0.0])
+    >>> round(nll, 6), gradient.tolist()
+    (2.079442, [-0.5, -1.5])
+    """
+    family = find_likelihood(likelihood)
+    if order not in (0, 1, 2):
+        raise OptionError(f"order={order!r} must be 0, 1 or 2.")
+    if scale != 1.0:
+        raise OptionError(f"scale={scale!r}: the {family.name} likelihood has no scale; leave it at 1.0.")
+    team = resolve_threads(threads)
+    data = observe(X, y, family, weights=weights, offset=offset, fractions=True)
+    point = np.ascontiguousarray(params, dtype=np.float64)
+    size = data.design.columns + bool(intercept)
+    if point.shape != (size,):
+        raise DataError(
+            f"params has the shape {point.shape}; it must be ({size},): "
+            f"{'the intercept and then ' if intercept else ''}one for each of the {data.design.columns} columns of X."
+        )
+    objective = MemoryObjective(data.rows(bool(intercept)), data.design, family, size=size, threads=team)
+    moments = objective.moments(point, order)
+    return Evaluation(moments.nll, moments.gradient, moments.hessian)
+
+
+def nll(X: Any, y: Any, params: ArrayLike, **options: Any) -> float:
+    """Negative log-likelihood; the arguments are those of `evaluate`, without `order`.
+
+    Returns
+    -------
+    float
+        -log L(params), in nats.
+
+    Raises
+    ------
+    DataError, OptionError
+        As `evaluate`.
+
+    Examples
+    --------
+    >>> import mlefast
+    >>> round(mlefast.nll([[0.0], [1.0]], [0, 1], [0.0, 0.0]), 6)
+    1.386294
+    """
+    return evaluate(X, y, params, order=0, **options).nll
+
+
+def loglik(X: Any, y: Any, params: ArrayLike, **options: Any) -> float:
+    """Log-likelihood; the arguments are those of `evaluate`, without `order`.
+
+    Returns
+    -------
+    float
+        log L(params), in nats.
+
+    Raises
+    ------
+    DataError, OptionError
+        As `evaluate`.
+
+    Examples
+    --------
+    >>> import mlefast
+    >>> round(mlefast.loglik([[0.0], [1.0]], [0, 1], [0.0, 0.0]), 6)
+    -1.386294
+    """
+    return -nll(X, y, params, **options)
+
+
+def likelihood(X: Any, y: Any, params: ArrayLike, **options: Any) -> float:
+    """Likelihood itself, exp(loglik): for more than about a thousand rows it underflows to zero.
+
+    That is the lesson: the product of many probabilities is no number for a computer, the sum of their logarithms is.
+
+    Returns
+    -------
+    float
+        L(params), between 0 and 1 for discrete y.
+
+    Raises
+    ------
+    DataError, OptionError
+        As `evaluate`.
+
+    Examples
+    --------
+    >>> import mlefast
+    >>> round(mlefast.likelihood([[0.0], [1.0]], [0, 1], [0.0, 0.0]), 6)
+    0.25
+    """
+    return math.exp(loglik(X, y, params, **options))

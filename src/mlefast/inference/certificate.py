@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How far the estimate is from the exact maximum, in standard errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlefast.objective import Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The distance of an estimate to the exact maximum, from the gradient g and the information H at it.
+
+    Attributes
+    ----------
+    distance : float
+        max_j |H^-1 g|_j / se_j: to second order, how many standard errors the worst coefficient is off.
+    decrement : float
+        The Newton decrement sqrt(g' H^-1 g), an upper bound of the distance.
+    gradient : float
+        max_j |g_j|, in units of the log-likelihood per unit of the parameter.
+    worst : str
+        The name of the parameter that is off most.
+    met : bool
+        Whether the distance is at most `tol`.
+    tol : float
+        What was asked for, in standard errors.
+    """
+
+    distance: float
+    decrement: float
+    gradient: float
+    worst: str
+    met: bool
+    tol: float
+
+
+def certify(
+    step: Vector, standard_errors: Vector, gradient: Vector, decrement: float, names: tuple[str, ...], tol: float
+) -> Certificate:
+    """The certificate for a Newton step that was not taken, all in the same coordinates."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        off = np.where(standard_errors > 0.0, np.abs(step) / standard_errors, 0.0)
+    worst = int(np.argmax(off)) if off.size else 0
+    distance = float(off[worst]) if off.size else 0.0
+    return Certificate(
+        distance=distance,
+        decrement=decrement,
+        gradient=float(np.abs(gradient).max()) if gradient.size else 0.0,
+        worst=names[worst] if names else "",
+        met=distance <= tol,
+        tol=tol,
+    )

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Columns that are linear combinations of others: which ones, and of what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlefast.objective import Information, Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A parameter that is not determined: its column is the sum of coefficient times column over `combination`."""
+
+    name: str
+    combination: tuple[tuple[str, float], ...]
+
+    def __str__(self) -> str:
+        """The combination as an equation, such as "c = 2 a + 1 b"."""
+        terms = " + ".join(f"{coefficient:.6g} {name}" for name, coefficient in self.combination)
+        return f"{self.name} = {terms or '0'}".replace("+ -", "- ")
+
+
+def find_aliases(
+    information: Information, to_user: Callable[[Vector], Vector], names: tuple[str, ...]
+) -> tuple[Alias, ...]:
+    """An Alias for each column that the factorisation left out, in the user's units."""
+    aliases = []
+    for j, vector in information.null_vectors():
+        combination = to_user(vector)
+        combination = combination / -combination[j]
+        size = np.abs(combination).max()
+        terms = [(names[k], float(c)) for k, c in enumerate(combination) if k != j and abs(c) > 1e-9 * size]
+        aliases.append(Alias(names[j], tuple(terms)))
+    return tuple(aliases)

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Bernoulli: a yes or a no, with the logit link."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mlefast import _core
+from mlefast.errors import DataError
+
+from .protocol import Vector
+
+
+@dataclass(frozen=True)
+class Bernoulli:
+    """y is 1 with probability mu = sigma(eta) = 1 / (1 + exp(-eta)), otherwise 0.
+
+    The negative log-likelihood of a row is binary cross-entropy,
+
+        nll = y softplus(-eta) + (1 - y) softplus(eta),   softplus(x) = log(1 + exp(x)),
+
+    with derivatives d1 = mu - y and d2 = mu (1 - mu) with respect to eta. The logit link is canonical, so the observed
+    and the expected information are the same.
+
+    References
+    ----------
+    McCullagh and Nelder, *Generalized Linear Models* (2nd ed., 1989), section 4.4.
+
+    Examples
+    --------
+    >>> import mlefast
+    >>> nll, d1, d2 = mlefast.Bernoulli().terms([0.0, 2.0], [1.0, 0.0])
+    >>> nll.round(6).tolist()
+    [0.693147, 2.126928]
+    """
+
+    name = "bernoulli"
+    link = "logit"
+    leaf = 0
+
+    def encode(self, y: NDArray[Any], name: str) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Two labels as 0 and 1, in their sorted order: 0/1, booleans, two strings or any two numbers.
+
+        Parameters
+        ----------
+        y : array of shape (n,)
+            Labels.
+        name : str
+            What messages call them.
+
+        Returns
+        -------
+        codes : array of shape (n,)
+            The same array where the labels are 0 and 1 already, otherwise booleans.
+        classes : array of shape (2,)
+            The label of 0 and that of 1.
+
+        Raises
+        ------
+        DataError
+            If there are not exactly two labels.
+        """
+        if y.dtype.kind in "OUST":
+            return self._encode_objects(y, name)
+        if y.dtype.kind == "b":
+            low, high, two = False, True, bool(y.any() and not y.all())
+        else:
+            low, high = y.min(), y.max()
+            two = low != high
+        if not two:
+            raise DataError(
+                f"{name} has one value only ({y[0]}); a Bernoulli likelihood needs two. Check the filter that made the data."
+            )
+        if y.dtype.kind != "b":
+            odd = np.flatnonzero((y != low) & (y != high))
+            if odd.size:
+                raise DataError(
+                    f"{name} is not two-valued: besides {low} and {high} it holds {y[odd[0]]} (first rows: "
+                    f"{_rows(odd)}). A Bernoulli likelihood needs two labels, such as 0 and 1."
+                )
+        classes = np.array([low, high])
+        return (y if low == 0 and high == 1 else y == high), classes
+
+    @staticmethod
+    def _encode_objects(y: NDArray[Any], name: str) -> tuple[NDArray[Any], NDArray[Any]]:
+        missing = np.flatnonzero([label is None or label != label for label in y])
+        if missing.size:
+            raise DataError(
+                f'{name} has {missing.size} missing labels (first rows: {_rows(missing)}). Use missing="drop" '
+                "or remove these rows."
+            )
+        try:
+            labels = np.unique(y)
+        except TypeError:
+            raise DataError(f"{name} mixes labels of different types. Make them all strings or all numbers.") from None
+        if labels.size != 2:
+            shown = ", ".join(repr(str(label)) for label in labels[:5])
+            raise DataError(
+                f"{name} is not two-valued: it holds {labels.size} labels ({shown}{', ...' if labels.size > 5 else ''}). "
+                "A Bernoulli likelihood needs exactly two."
+            )
+        return y == labels[1], labels
+
+    def check(self, y: NDArray[Any], name: str) -> NDArray[Any]:
+        """Labels or fractions: anything in [0, 1], or two labels.
+
+        Parameters
+        ----------
+        y : array of shape (n,)
+            Labels, or numbers in [0, 1].
+        name : str
+            What messages call them.
+
+        Returns
+        -------
+        array of shape (n,)
+            Numbers in [0, 1].
+
+        Raises
+        ------
+        DataError
+            If a number lies outside [0, 1].
+        """
+        if y.dtype.kind in "OUST":
+            return self.encode(y, name)[0]
+        outside = np.flatnonzero((y < 0) | (y > 1)) if y.dtype.kind != "b" else np.empty(0, int)
+        if outside.size:
+            raise DataError(
+                f"{name} holds {y[outside[0]]} (first rows: {_rows(outside)}); the Bernoulli likelihood is defined "
+                "for y from 0 to 1. Encode the labels as 0 and 1."
+            )
+        return y
+
+    def mean(self, eta: Vector) -> Vector:
+        """The probability of the second class, sigma(eta).
+
+        Parameters
+        ----------
+        eta : array of shape (n,), float64
+            Linear predictor.
+
+        Returns
+        -------
+        array of shape (n,), float64
+            Probabilities.
+        """
+        _, d1, _ = _core.terms(np.ascontiguousarray(eta, dtype=np.float64), np.zeros(len(eta)), self.leaf)
+        return np.asarray(d1)
+
+    def null_loglik(self, y: NDArray[Any], weights: NDArray[Any] | None) -> float:
+        """Log-likelihood of a constant probability, sum(w) (m log m + (1 - m) log(1 - m)) with m the mean of y.
+
+        Parameters
+        ----------
+        y : array of shape (n,)
+            Zeros and ones.
+        weights : array of shape (n,) or None
+            Frequency weights.
+
+        Returns
+        -------
+        float
+            The largest log-likelihood of a model with an intercept only.
+        """
+        total = float(len(y)) if weights is None else float(np.sum(weights, dtype=np.float64))
+        ones = float(np.sum(y, dtype=np.float64) if weights is None else np.dot(y.astype(np.float64), weights))
+        return sum(count * float(np.log(count / total)) for count in (ones, total - ones) if count > 0)
+
+    def terms(self, eta: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Negative log-likelihood of each row, and its derivatives with respect to eta.
+
+        Parameters
+        ----------
+        eta : array-like of shape (n,), float64 or float32
+            Linear predictor.
+        y : array-like of shape (n,)
+            Labels in [0, 1].
+
+        Returns
+        -------
+        nll, d1, d2 : arrays of shape (n,)
+            float32 if eta is float32, otherwise float64; each within 1 ULP where it is a normal number.
+        """
+        values = np.asarray(eta)
+        wide = np.ascontiguousarray(values, dtype=np.float64).ravel()
+        labels = np.ascontiguousarray(y, dtype=np.float64).ravel()
+        nll, d1, d2 = _core.terms(wide, labels, self.leaf)
+        if values.dtype == np.float32:
+            return nll.astype(np.float32), d1.astype(np.float32), d2.astype(np.float32)
+        return nll, d1, d2
+
+
+def _rows(index: NDArray[Any]) -> str:
+    return ", ".join(str(i) for i in index[:5])

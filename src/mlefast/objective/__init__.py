@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""From parameters to moments: the negative log-likelihood, its gradient and its Hessian."""
+
+from .information import Information
+from .memory import MemoryObjective
+from .protocol import Matrix, Moments, Objective, Precision, Vector, separates
+from .standardisation import Standardisation, standardise
+
+__all__ = [
+    "Information",
+    "Matrix",
+    "MemoryObjective",
+    "Moments",
+    "Objective",
+    "Precision",
+    "Standardisation",
+    "Vector",
+    "separates",
+    "standardise",
+]

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The information matrix (the Hessian of the negative log-likelihood), scaled, factored and inverted."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+from .protocol import Matrix, Vector
+
+# A column counts as a combination of those before it if it keeps less than this share of its sum of squares.
+RANK_TOLERANCE = 1e-12
+
+
+class Information:
+    """Cholesky factor of the information scaled to a unit diagonal, on the columns that are independent.
+
+    The diagonal is scaled out first, which is within a factor p of the best scaling (van der Sluis, 1969). Columns
+    that are combinations of earlier ones are left out, as R does; `kept` marks the others.
+    """
+
+    def __init__(self, hessian: Matrix) -> None:
+        diagonal = np.diagonal(hessian)
+        self._scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+        self._unit = hessian * self._scale * self._scale[:, np.newaxis]
+        self.kept: NDArray[np.bool_] = np.ones(len(diagonal), dtype=np.bool_)
+        self._factor, failed = lapack.dpotrf(self._unit, lower=1)
+        if failed or (len(diagonal) and np.diagonal(self._factor).min() ** 2 < RANK_TOLERANCE):
+            self.kept = independent_columns(self._unit)
+            self._factor, _ = lapack.dpotrf(self._unit[np.ix_(self.kept, self.kept)], lower=1)
+
+    @property
+    def rank(self) -> int:
+        """Number of independent columns."""
+        return int(self.kept.sum())
+
+    @property
+    def condition(self) -> float:
+        """A lower bound of the condition number, from the diagonal of the factor."""
+        return float(np.diagonal(self._factor).min(initial=1.0) ** -2) if self.rank else 1.0
+
+    def solve(self, vector: Vector) -> Vector:
+        """H^-1 v on the kept columns, zero elsewhere."""
+        answer = np.zeros_like(vector)
+        scaled = (vector * self._scale)[self.kept]
+        if scaled.size:
+            answer[self.kept] = lapack.dpotrs(self._factor, scaled, lower=1)[0]
+        return answer * self._scale
+
+    def inverse(self) -> Matrix:
+        """H^-1 on the kept columns, zero elsewhere: the covariance of the estimate."""
+        size = len(self.kept)
+        answer = np.zeros((size, size))
+        if self.rank == 0:
+            return answer
+        lower = lapack.dpotri(self._factor, lower=1)[0]
+        full = np.tril(lower) + np.tril(lower, -1).T
+        answer[np.ix_(self.kept, self.kept)] = full
+        return answer * self._scale * self._scale[:, np.newaxis]
+
+    def whiten(self, vector: Vector) -> Vector:
+        """u with v = L^-T u in coordinates where the information is the identity; zero for columns left out."""
+        answer = np.zeros_like(vector)
+        if self.rank:
+            answer[self.kept] = lapack.dtrtrs(self._factor, vector[self.kept], lower=1, trans=1)[0]
+        return answer * self._scale
+
+    def whiten_gradient(self, gradient: Vector) -> Vector:
+        """The gradient with respect to u: L^-1 g."""
+        answer = np.zeros_like(gradient)
+        if self.rank:
+            answer[self.kept] = lapack.dtrtrs(self._factor, (gradient * self._scale)[self.kept], lower=1)[0]
+        return answer
+
+    def null_vectors(self) -> list[tuple[int, Vector]]:
+        """For each column left out: its index and the v with H v = 0, v = -1 there, and support on kept columns."""
+        vectors = []
+        for j in np.flatnonzero(~self.kept):
+            v = np.zeros(len(self.kept))
+            if self.rank:
+                v[self.kept] = lapack.dpotrs(self._factor, self._unit[self.kept, j], lower=1)[0]
+            v *= self._scale / self._scale[j]
+            v[j] = -1.0
+            vectors.append((int(j), v))
+        return vectors
+
+
+def independent_columns(unit: Matrix) -> NDArray[np.bool_]:
+    """Gaussian elimination in the order of the columns; those whose pivot vanishes are combinations of earlier ones."""
+    rest = unit.copy()
+    kept = np.ones(len(rest), dtype=np.bool_)
+    for j in range(len(rest)):
+        pivot = rest[j, j]
+        if not pivot > RANK_TOLERANCE * max(1.0, unit[j, j]):
+            kept[j] = False
+            continue
+        rest[j + 1 :, j + 1 :] -= np.outer(rest[j + 1 :, j], rest[j, j + 1 :] / pivot)
+    return kept

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Coordinates in which columns have mean about 0 and standard deviation about 1.
+
+The model is the same for every centre and scale, so rough ones do: they are taken from a few thousand rows. Scales
+are powers of two, so that scaling rounds nothing. Without them a column with mean 1e6 and deviation 1 would cost
+twelve digits of the Hessian.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .protocol import Matrix, Vector
+
+_SAMPLE_ROWS = 2048
+
+
+@dataclass(frozen=True)
+class Standardisation:
+    """Column j becomes (x - centre_j) scale_j; parameters are [intercept, slopes] or [slopes]."""
+
+    centre: Vector
+    scale: Vector
+    intercept: bool
+
+    def to_user(self, params: Vector) -> Vector:
+        """Parameters of the columns as the user gave them: a linear map."""
+        if not self.intercept:
+            return params * self.scale
+        slopes = params[1:] * self.scale
+        return np.concatenate(([params[0] - slopes @ self.centre], slopes))
+
+    def from_user(self, params: Vector) -> Vector:
+        """The inverse of `to_user`."""
+        if not self.intercept:
+            return params / self.scale
+        return np.concatenate(([params[0] + params[1:] @ self.centre], params[1:] / self.scale))
+
+    def covariance_to_user(self, covariance: Matrix) -> Matrix:
+        """J C J' with J the matrix of `to_user`."""
+        if not self.intercept:
+            return covariance * np.outer(self.scale, self.scale)
+        answer = covariance * np.outer(np.r_[1.0, self.scale], np.r_[1.0, self.scale])
+        cross = answer[1:, 1:] @ self.centre
+        answer[0, 0] += self.centre @ cross - 2.0 * (answer[0, 1:] @ self.centre)
+        answer[0, 1:] -= cross
+        answer[1:, 0] = answer[0, 1:]
+        return answer
+
+
+def standardise(groups: tuple[NDArray[Any], ...], rows: int, intercept: bool) -> Standardisation:
+    """Centre and scale from evenly spaced rows; centres are zero without an intercept to absorb them."""
+    step = max(1, rows // _SAMPLE_ROWS)
+    sample = np.concatenate([group[::step] for group in groups], axis=1, dtype=np.float64) if groups else np.zeros((1, 0))
+    if not np.isfinite(sample.sum()):
+        sample[~np.isfinite(sample)] = 0.0  # absent rows may hold anything; any centre will do
+    centre = sample.mean(axis=0) if intercept else np.zeros(sample.shape[1])
+    spread = np.sqrt(np.square(sample - centre).mean(axis=0))
+    # a column that is constant but for rounding keeps its size
+    spread = np.where(spread > 1e-12 * np.abs(centre), spread, np.abs(centre))
+    spread[~((spread > 1e-300) & (spread < 1e300))] = 1.0
+    return Standardisation(centre, np.exp2(-np.round(np.log2(spread))), intercept)
