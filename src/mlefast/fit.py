@@ -185,7 +185,9 @@ def _start(start: ArrayLike | None, size: int, space: Standardisation) -> Vector
         return np.zeros(size)
     point = np.asarray(start, dtype=np.float64)
     if point.shape != (size,):
-        raise DataError(f"start has the shape {point.shape}; it must be ({size},), the intercept first if there is one.")
+        raise DataError(
+            f"start has the shape {point.shape}; it must be ({size},), the intercept first if there is one."
+        )
     if not np.isfinite(point).all():
         raise DataError("start holds NaN or infinite values. Use finite numbers, or None.")
     return space.from_user(point)
@@ -213,9 +215,7 @@ def _worth(
         tuple(name for name, keep in zip(names, kept, strict=True) if keep),
         tol,
     )
-    separation = judge_existence(
-        objective, solution.params, step, information.condition, space.to_user, names
-    )
+    separation = judge_existence(objective, solution.params, step, information.condition, space.to_user, names)
     if information.rank < len(names):
         params[~kept] = np.nan
         covariance[~kept] = np.nan

@@ -80,7 +80,9 @@ def observe(
         absent = missing_rows(design, labels, weights, offset)
         dropped = int(np.count_nonzero(absent))
         if dropped == design.rows:
-            raise DataError("every row has a missing value, so no row is left. Fill in the columns that are mostly missing.")
+            raise DataError(
+                "every row has a missing value, so no row is left. Fill in the columns that are mostly missing."
+            )
         if dropped:
             labels, weights, offset = _blank(absent, labels, weights, offset)
         else:

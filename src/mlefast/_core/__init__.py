@@ -39,7 +39,9 @@ def _choose() -> tuple[str, str]:
         return available[0], f"the best of {', '.join(available)} on this machine"
     if wanted not in _LEVELS:
         known = ", ".join(_LEVELS)
-        raise ImportError(f"MLEFAST_ISA={wanted!r} is not an instruction set of mlefast; use one of {known} or unset it.")
+        raise ImportError(
+            f"MLEFAST_ISA={wanted!r} is not an instruction set of mlefast; use one of {known} or unset it."
+        )
     if wanted not in available:
         raise ImportError(
             f"MLEFAST_ISA={wanted!r} asks for {_MEANING[wanted]}, which this processor, system or build lacks; "

@@ -302,7 +302,6 @@ cdef int by_columns(const question *q, int threads, double *total) except -1:
     cdef int64_t block = 0, first = 0, rows = 0, padded_rows = 0, tiles = 0, t, wave, start, stop
     cdef double work = <double>BLOCK_ROWS * cost_per_row(q)
     wave = max(<int64_t>1, <int64_t>(WAVE_WORK / work))
-    memset(total, 0, (sums + entries) * sizeof(double))
     try:
         for start in range(0, blocks, wave):
             stop = min(start + wave, blocks)
@@ -521,7 +520,7 @@ cdef class Rows:
         threads = self.team(&q, threads)
         try:
             q.b = self.pad_params(params, &q, total + round_up(size))
-            memset(total, 0, sums * sizeof(double))
+            memset(total, 0, size * sizeof(double))
             if order == 2 and self.p >= SHARED_WIDTH:
                 by_columns(&q, threads, total)
             else:

@@ -95,7 +95,11 @@ def _from_array(x: NDArray[Any]) -> Design:
 def type_remedy(dtype: np.dtype[Any]) -> str:
     """What to do about a type that the pass does not read."""
     if dtype.kind in "fc":
-        return "Use X.astype(float)." if dtype.kind == "f" else "Complex numbers have no place in a likelihood; use the parts."
+        return (
+            "Use X.astype(float)."
+            if dtype.kind == "f"
+            else "Complex numbers have no place in a likelihood; use the parts."
+        )
     if dtype.kind == "O":
         return "If all entries are numbers use X.astype(float); otherwise encode the columns or use fit_formula."
     return "Encode it as numbers, or use fit_formula, which does."

@@ -48,7 +48,13 @@ def missing_rows(design: Design, *vectors: NDArray[Any] | None) -> NDArray[np.bo
 
 def _describe(what: str, bad: NDArray[np.intp], values: NDArray[Any]) -> DataError:
     missing = int(np.isnan(values).sum())
-    kind = "missing values (NaN)" if missing == len(values) else "infinite values" if missing == 0 else "NaN or infinite values"
+    kind = (
+        "missing values (NaN)"
+        if missing == len(values)
+        else "infinite values"
+        if missing == 0
+        else "NaN or infinite values"
+    )
     first = ", ".join(str(i) for i in bad[:5])
     remedy = 'Use missing="drop" or fill them in.' if missing else "Remove or cap them."
     return DataError(f"{what} has {len(bad)} {kind} (first rows: {first}). {remedy}")

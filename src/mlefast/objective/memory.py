@@ -46,7 +46,9 @@ class MemoryObjective:
     def moments(self, params: Vector, order: int = 2, precision: Precision = "double") -> Moments:
         """One pass over the rows; DataError names the column if the data are not finite."""
         single = self._design.single or precision == "mixed"
-        nll, gradient, hessian, finite = self._rows.evaluate(params, self._likelihood.leaf, order, self._threads, single)
+        nll, gradient, hessian, finite = self._rows.evaluate(
+            params, self._likelihood.leaf, order, self._threads, single
+        )
         self._whole.passes += self._share
         if not finite or not np.isfinite(nll) or (gradient is not None and not np.isfinite(gradient).all()):
             self._explain(params)

@@ -55,7 +55,9 @@ class Standardisation:
 def standardise(groups: tuple[NDArray[Any], ...], rows: int, intercept: bool) -> Standardisation:
     """Centre and scale from evenly spaced rows; centres are zero without an intercept to absorb them."""
     step = max(1, rows // _SAMPLE_ROWS)
-    sample = np.concatenate([group[::step] for group in groups], axis=1, dtype=np.float64) if groups else np.zeros((1, 0))
+    sample = (
+        np.concatenate([group[::step] for group in groups], axis=1, dtype=np.float64) if groups else np.zeros((1, 0))
+    )
     if not np.isfinite(sample.sum()):
         sample[~np.isfinite(sample)] = 0.0  # absent rows may hold anything; any centre will do
     centre = sample.mean(axis=0) if intercept else np.zeros(sample.shape[1])

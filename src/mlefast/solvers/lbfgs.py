@@ -54,7 +54,12 @@ def lbfgs(
         start * 0.0,
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": max_iter, "gtol": tol / (2.0 * math.sqrt(max(1, objective.size))), "ftol": 0.0, "maxcor": 20},
+        options={
+            "maxiter": max_iter,
+            "gtol": tol / (2.0 * math.sqrt(max(1, objective.size))),
+            "ftol": 0.0,
+            "maxcor": 20,
+        },
     )
     end = start + information.whiten(found.x)
     solution = irls(objective, end, tol=tol, max_iter=max(0, max_iter - int(found.nit)), progress=progress)

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The extensions, which TOML cannot describe: one pass per instruction set, from one source.
+
+MLEFAST_DEBUG=1 turns Cython's checks of bounds on; MLEFAST_SANITIZE=1 builds with AddressSanitizer and
+UndefinedBehaviorSanitizer (GCC or Clang).
+"""
+
+import os
+import platform
+import sys
+import sysconfig
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+CORE = Path("src/mlefast/_core")
+DEBUG = os.environ.get("MLEFAST_DEBUG") == "1"
+SANITIZE = os.environ.get("MLEFAST_SANITIZE") == "1"
+MSVC = sys.platform == "win32"
+MACOS = sys.platform == "darwin"
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+STABLE_ABI = not (FREE_THREADED or DEBUG or SANITIZE)
+
+if MSVC:
+    COMPILE, LINK = ["/O2", "/openmp"], []
+    LEVELS = {"base": [], "v3": ["/arch:AVX2"], "v4": ["/arch:AVX512"]}
+else:
+    COMPILE, LINK = ["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fopenmp", "-g0"], ["-fopenmp"]
+    LEVELS = {
+        "base": [],
+        "v3": ["-march=x86-64-v3"],
+        "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
+    }
+if MACOS:
+    # Apple's clang has OpenMP without a runtime; libomp is found by CPPFLAGS and LDFLAGS of the one who builds
+    COMPILE = [*(flag for flag in COMPILE if flag != "-fopenmp"), "-Xpreprocessor", "-fopenmp"]
+    LINK = ["-lomp"]
+if SANITIZE:
+    COMPILE = ["-O1", "-g", "-ffp-contract=fast", "-fno-omit-frame-pointer", "-fopenmp"]
+    COMPILE += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    LINK = [*LINK, "-fsanitize=address,undefined"]
+if platform.machine().lower() not in ("x86_64", "amd64") or MACOS:
+    LEVELS = {"base": []}
+
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": DEBUG,
+    "wraparound": False,
+    "initializedcheck": DEBUG,
+    "nonecheck": DEBUG,
+    "cdivision": True,
+    "freethreading_compatible": True,
+}
+SOURCES = sorted(str(path) for kind in ("*.pxi", "*.pxd", "include/*.h") for path in CORE.glob(kind))
+
+
+def extension(name: str, flags: list[str]) -> Extension:
+    """One compiled module of the core."""
+    return Extension(
+        f"mlefast._core.{name}",
+        [str(CORE / f"{name}.pyx")],
+        include_dirs=[str(CORE / "include")],
+        depends=SOURCES,
+        define_macros=[("Py_LIMITED_API", "0x030B0000")] if STABLE_ABI else [],
+        py_limited_api=STABLE_ABI,
+        extra_compile_args=[*COMPILE, *flags],
+        extra_link_args=LINK,
+    )
+
+
+modules = [extension("_probe", []), *(extension(f"_pass_{isa}", flags) for isa, flags in LEVELS.items())]
+setup(
+    ext_modules=cythonize(modules, build_dir="build/cython", compiler_directives=DIRECTIVES),
+    options={
+        "build_ext": {"parallel": os.cpu_count() or 1},
+        "bdist_wheel": {"py_limited_api": "cp311"} if STABLE_ABI else {},
+    },
+)

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The result of a fit: plain numbers, with statsmodels' names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlefast.data import Design, read_design, read_vector
+from mlefast.errors import DataError
+from mlefast.inference import Alias, Certificate, Separation
+from mlefast.likelihoods import find_likelihood
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+    from .summary import Summary
+
+Vector = NDArray[np.float64]
+_BLOCK_ROWS = 16_384
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Result:
+    """A maximum-likelihood estimate and what it is worth. It is frozen and holds no data.
+
+    Attributes
+    ----------
+    params : array of shape (p,), float64
+        Estimates in the order of `names`; NaN where the data do not determine them.
+    names : tuple of str
+        Names of the parameters, `Intercept` first if there is one.
+    covariance : array of shape (p, p)
+        See `cov_params`.
+    llf, llnull : float
+        Log-likelihood at the estimate, and of the model with an intercept (and the offset) only, in nats.
+    nobs : float
+        Number of observations: the sum of the frequency weights.
+    rank : int
+        Number of parameters that the data determine.
+    dropped : int
+        Rows left out because a value was missing.
+    converged : bool
+        Whether the certificate is met and the maximum is not at infinity.
+    certificate : Certificate
+        Distance to the exact maximum in standard errors.
+    separation : Separation
+        Whether the maximum exists, with the proof.
+    aliased : tuple of Alias
+        Parameters that are not determined, and the combination that their columns are.
+    passes : float
+        How often the data were read; a sample of the rows counts as its share.
+    iterations, solver, solver_reason, seconds, threads, isa
+        How the estimate was found.
+    classes : array of shape (2,) or None
+        The labels; `predict` gives the probability of the last.
+    scale : float
+        Scale of the distribution, 1 where it has none.
+
+    Examples
+    --------
+    >>> import mlefast
+    >>> result = mlefast.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1])
+    >>> result.params.round(3).tolist(), round(result.llf, 3)
+    ([-1.198, 0.799], -2.321)
+    """
+
+    likelihood: str
+    link: str
+    names: tuple[str, ...]
+    response: str
+    classes: NDArray[Any] | None
+    intercept: bool
+    params: Vector
+    covariance: NDArray[np.float64]
+    covariance_type: str
+    llf: float
+    llnull: float
+    nobs: float
+    rank: int
+    dropped: int
+    converged: bool
+    certificate: Certificate
+    separation: Separation
+    aliased: tuple[Alias, ...]
+    passes: float
+    iterations: int
+    solver: str
+    solver_reason: str
+    seconds: float
+    threads: int
+    isa: str
+    scale: float = 1.0
+    formula: str | None = None
+    encoder: Callable[[Any], Design] | None = None
+
+    def __post_init__(self) -> None:
+        self._protect()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a pickled result; arrays are read-only again."""
+        self.__dict__.update(state)
+        self._protect()
+
+    def _protect(self) -> None:
+        for array in (self.params, self.covariance, self.classes):
+            if array is not None:
+                array.setflags(write=False)
+
+    @property
+    def bse(self) -> Vector:
+        """Standard errors of the parameters, shape (p,)."""
+        return np.sqrt(np.diagonal(self.covariance))
+
+    @property
+    def tvalues(self) -> Vector:
+        """Estimates divided by their standard errors (z statistics), shape (p,)."""
+        return self.params / self.bse
+
+    @property
+    def pvalues(self) -> Vector:
+        """Two-sided p-values of `tvalues` under the normal distribution, shape (p,)."""
+        from scipy.special import ndtr
+
+        return np.asarray(2.0 * ndtr(-np.abs(self.tvalues)))
+
+    def conf_int(self, alpha: float = 0.05) -> NDArray[np.float64]:
+        """Wald confidence intervals.
+
+        Parameters
+        ----------
+        alpha : float, default 0.05
+            One minus the coverage, between 0 and 1.
+
+        Returns
+        -------
+        array of shape (p, 2)
+            Lower and upper ends.
+        """
+        from scipy.special import ndtri
+
+        if not 0.0 < alpha < 1.0:
+            raise DataError(f"alpha={alpha!r} must lie between 0 and 1, such as 0.05 for 95 % intervals.")
+        half = -ndtri(alpha / 2.0) * self.bse
+        return np.column_stack([self.params - half, self.params + half])
+
+    def cov_params(self) -> NDArray[np.float64]:
+        """Covariance matrix of the parameters, shape (p, p): the inverse of the information at the estimate."""
+        return self.covariance
+
+    @property
+    def deviance(self) -> float:
+        """-2 times the log-likelihood, whose value is 0 for a model that fits every 0 and 1 exactly."""
+        return -2.0 * self.llf
+
+    @property
+    def null_deviance(self) -> float:
+        """Deviance of the model with an intercept only."""
+        return -2.0 * self.llnull
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, -2 llf + 2 rank."""
+        return -2.0 * self.llf + 2.0 * self.rank
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, -2 llf + log(nobs) rank."""
+        return -2.0 * self.llf + float(np.log(self.nobs)) * self.rank
+
+    @property
+    def df_model(self) -> int:
+        """Parameters that are determined, without the intercept."""
+        return self.rank - self.intercept
+
+    @property
+    def df_resid(self) -> float:
+        """Observations minus parameters that are determined."""
+        return self.nobs - self.rank
+
+    @property
+    def prsquared(self) -> float:
+        """McFadden's pseudo R-squared, 1 - llf / llnull (NaN where llnull is 0)."""
+        return 1.0 - self.llf / self.llnull if self.llnull else float("nan")
+
+    @property
+    def llr(self) -> float:
+        """Likelihood-ratio statistic against the model with an intercept only, 2 (llf - llnull)."""
+        return 2.0 * (self.llf - self.llnull)
+
+    @property
+    def llr_pvalue(self) -> float:
+        """p-value of `llr`, chi-squared with `df_model` degrees of freedom (NaN without covariates)."""
+        from scipy.special import chdtrc
+
+        return float(chdtrc(self.df_model, max(0.0, self.llr))) if self.df_model > 0 else float("nan")
+
+    def predict(self, X: Any, *, offset: Any = None) -> Vector:
+        """Mean of y for new rows: for Bernoulli the probability of `classes[-1]`.
+
+        Parameters
+        ----------
+        X : array-like or frame of shape (n, p)
+            Covariates in the order of the fit; for a formula, a table with the columns it names.
+        offset : array-like of shape (n,), optional
+            Known part of the linear predictor.
+
+        Returns
+        -------
+        array of shape (n,), float64
+            NaN for rows with a missing value. Coefficients that are not determined count as zero.
+
+        Raises
+        ------
+        DataError
+            If the columns do not fit the model.
+        """
+        design = read_design(X) if self.encoder is None else self.encoder(X)
+        params = np.nan_to_num(self.params)
+        slopes = params[1:] if self.intercept else params
+        if design.columns != len(slopes):
+            raise DataError(
+                f"X has {design.columns} columns, the model has {len(slopes)}: {', '.join(self.names[:8])}."
+            )
+        if self.encoder is None and design.given_names is not None:
+            self._require_same_names(design.given_names)
+        eta = np.full(design.rows, params[0] if self.intercept else 0.0)
+        if offset is not None:
+            eta += read_vector(offset, "offset", design.rows)
+        position = 0
+        for group in design.groups:
+            width = group.shape[1]
+            for first in range(0, design.rows, _BLOCK_ROWS):
+                block = slice(first, first + _BLOCK_ROWS)
+                eta[block] += group[block].astype(np.float64, copy=False) @ slopes[position : position + width]
+            position += width
+        return find_likelihood(self.likelihood).mean(eta)
+
+    def _require_same_names(self, names: tuple[str, ...]) -> None:
+        wanted = self.names[self.intercept :]
+        if names != wanted:
+            odd = next((a, b) for a, b in zip(names, wanted, strict=True) if a != b)
+            raise DataError(
+                f"X has the column {odd[0]!r} where the model has {odd[1]!r}. Give the columns of the fit, in its order."
+            )
+
+    def summary(self, alpha: float = 0.05) -> Summary:
+        """Everything a reader of the fit needs, as text, HTML, LaTeX or a data frame.
+
+        Parameters
+        ----------
+        alpha : float, default 0.05
+            One minus the coverage of the confidence intervals.
+
+        Returns
+        -------
+        Summary
+            `str()` gives text; `as_html()`, `as_latex()` and `frame()` the others.
+        """
+        from .summary import summarise
+
+        return summarise(self, alpha)
+
+    def summary_frame(self, alpha: float = 0.05) -> pd.DataFrame:
+        """The table of coefficients as a pandas data frame, a row per parameter."""
+        return self.summary(alpha).frame()
+
+    def __repr__(self) -> str:
+        """One line."""
+        state = "converged" if self.converged else "NOT CONVERGED"
+        return (
+            f"<mlefast.Result: {self.likelihood}, {len(self.names)} parameters, {self.nobs:.15g} observations, "
+            f"log-likelihood {self.llf:.6g}, {state}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return self.summary().as_html()

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Imports point one way, optional packages stay out of the way, and importing mlefast is cheap."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "mlefast"
+# what each floor may import of mlefast; the library never imports `reference`
+ALLOWED = {
+    "_core": set(),
+    "errors": set(),
+    "reference": set(),
+    "likelihoods": {"_core", "errors"},
+    "data": {"errors"},
+    "objective": {"_core", "errors", "likelihoods", "data"},
+    "solvers": {"errors", "objective"},
+    "inference": {"errors", "objective"},
+    "config": {"_core"},
+    "result": {"errors", "data", "likelihoods", "inference", "summary"},
+    "summary": {"errors", "result"},
+    "observations": {"_core", "errors", "data", "likelihoods"},
+    "evaluate": {"_core", "errors", "data", "likelihoods", "objective", "observations"},
+    "fit": {
+        "_core", "errors", "data", "likelihoods", "objective", "solvers", "inference", "observations", "evaluate", "result"
+    },
+    "formula": {"errors", "data", "likelihoods", "solvers", "observations", "result", "fit"},
+    "cli": {"config", "errors", "data", "likelihoods", "solvers", "result", "fit", "formula"},
+    "__main__": {"cli"},
+}  # fmt: skip
+# optional packages, and the files that may import them, inside functions only
+OPTIONAL = {
+    "pandas": {"summary.py", "formula.py"},
+    "polars": set(),
+    "pyarrow": {"data/files.py", "data/frame.py"},
+    "narwhals": {"data/frame.py", "data/vectors.py", "formula.py"},
+    "formulaic": {"formula.py"},
+    "click": {"cli.py"},
+    "rich": {"cli.py"},
+}
+FILES = sorted(SOURCE.rglob("*.py"))
+
+
+def type_checking_lines(tree: ast.Module) -> set[int]:
+    """Lines under `if TYPE_CHECKING:`, which never run."""
+    return {
+        line
+        for node in tree.body
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for line in range(node.lineno, node.end_lineno + 1)
+    }
+
+
+def imports(path: Path):
+    """(absolute module name, whether it is imported at module level) of each import that can run."""
+    tree = ast.parse(path.read_text())
+    skipped = type_checking_lines(tree)
+    package = ["mlefast", *path.relative_to(SOURCE).parts[:-1]]
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Import | ast.ImportFrom) or node.lineno in skipped:
+            continue
+        top = node.col_offset == 0
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, top) for alias in node.names)
+        else:
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (
+                (f"{module}.{alias.name}" if module in ("mlefast", "") else module, top) for alias in node.names
+            )
+
+
+def floor(module: str) -> str:
+    return module.split(".")[1]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_imports_point_one_way(path: Path) -> None:
+    own = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+    if own == "__init__":
+        return
+    for module, _ in imports(path):
+        if module.startswith("mlefast."):
+            assert floor(module) == own or floor(module) in ALLOWED[own], f"{own} must not import {module}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_optional_packages_are_imported_late_and_in_one_place(path: Path) -> None:
+    for module, top in imports(path):
+        package = module.split(".")[0]
+        if package in OPTIONAL:
+            assert not top, f"{package} is imported with the module"
+            assert path.relative_to(SOURCE).as_posix() in OPTIONAL[package], package
+
+
+def test_every_floor_is_in_the_table() -> None:
+    found = {path.relative_to(SOURCE).parts[0].removesuffix(".py") for path in FILES} - {"__init__"}
+    assert found == set(ALLOWED)
+
+
+def test_importing_mlefast_loads_little() -> None:
+    code = "import sys, mlefast; print(*sorted(m for m in sys.modules if not m.startswith('mlefast')))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    heavy = {*OPTIONAL, "scipy.stats", "scipy.optimize", "scipy.special"}
+    assert not heavy & set(loaded)
+
+
+def test_files_stay_readable() -> None:
+    for path in [*FILES, *SOURCE.rglob("*.px[di]"), *SOURCE.rglob("*.h")]:
+        code = [line for line in path.read_text().splitlines() if line.strip()]
+        assert len(code) < 700, path  # about 400 lines of code; docstrings and comments are not counted against it
+
+
+def test_the_installed_package_has_no_sources_of_extensions() -> None:
+    spec = importlib.util.find_spec("mlefast")
+    assert spec is not None and spec.origin is not None
+    installed = Path(spec.origin).parent
+    if installed != SOURCE:
+        assert not [path for kind in ("*.pyx", "*.pxi", "*.pxd", "*.c", "*.h") for path in installed.rglob(kind)]

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Bad input gets one clear error that names the cause, the column, the first rows and the remedy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import mlefast
+from mlefast import DataError, OptionError
+
+
+def table(n: int = 100, p: int = 3):
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((n, p)), np.arange(n) % 2.0
+
+
+def spoiled(array: np.ndarray, where: object, value: float) -> np.ndarray:
+    array = array.copy()
+    array[where] = value
+    return array
+
+
+X, Y = table()
+
+CASES = {
+    "NaN in X": (
+        lambda: mlefast.fit(spoiled(X, (7, 1), np.nan), Y),
+        r"'x2' of X has 1 missing.*rows: 7\).*missing=\"drop\"",
+    ),
+    "infinity in X": (lambda: mlefast.fit(spoiled(X, (5, 0), np.inf), Y), r"'x1' of X has 1 infinite.*rows: 5"),
+    "NaN in y": (lambda: mlefast.fit(X, spoiled(Y, 3, np.nan)), r"y has 1 missing.*rows: 3"),
+    "infinity in y": (lambda: mlefast.fit(X, spoiled(Y, 3, np.inf)), r"y has 1 infinite.*rows: 3"),
+    "NaN in weights": (lambda: mlefast.fit(X, Y, weights=spoiled(Y + 1, 2, np.nan)), r"weights has 1 missing.*rows: 2"),
+    "infinity in offset": (lambda: mlefast.fit(X, Y, offset=spoiled(Y, 9, np.inf)), r"offset has 1 infinite.*rows: 9"),
+    "three labels": (lambda: mlefast.fit(X, spoiled(Y, 4, 0.5)), r"not two-valued.*0\.5.*rows: 4"),
+    "three strings": (
+        lambda: mlefast.fit(X[:3], ["a", "b", "c"]),
+        r"not two-valued: it holds 3 labels \('a', 'b', 'c'\)",
+    ),
+    "one label": (lambda: mlefast.fit(X, np.zeros(100)), r"one value only"),
+    "None in y": (lambda: mlefast.fit(X[:3], ["a", None, "b"]), r"1 missing labels \(first rows: 1\)"),
+    "lengths": (lambda: mlefast.fit(X, Y[:99]), r"y has 99 rows, X has 100"),
+    "length of weights": (lambda: mlefast.fit(X, Y, weights=Y[:5]), r"weights has 5 rows, X has 100"),
+    "no rows": (lambda: mlefast.fit(X[:0], Y[:0]), r"X has no rows"),
+    "nothing to fit": (lambda: mlefast.fit(X[:, :0], Y, intercept=False), r"no columns and there is no intercept"),
+    "negative weights": (
+        lambda: mlefast.fit(X, Y, weights=Y - 0.5),
+        r"50 negative values \(first rows: 0, 2, 4, 6, 8\)",
+    ),
+    "zero weights": (lambda: mlefast.fit(X, Y, weights=Y * 0), r"all weights are zero"),
+    "three dimensions": (lambda: mlefast.fit(np.zeros((2, 2, 2)), Y), r"3 dimensions"),
+    "objects": (lambda: mlefast.fit(X.astype(object), Y), r"type object.*astype\(float\)"),
+    "strings": (lambda: mlefast.fit(X.astype(str), Y), r"fit_formula"),
+    "complex": (lambda: mlefast.fit(X.astype(complex), Y), r"Complex"),
+    "half": (lambda: mlefast.fit(X.astype(np.float16), Y), r"float16.*astype"),
+    "names": (lambda: mlefast.fit(X, Y, names=["a", "b"]), r"names has 2 entries, X has 3 columns"),
+    "same names": (lambda: mlefast.fit(X, Y, names=["a", "b", "a"]), r"'a' more than once"),
+    "params": (lambda: mlefast.evaluate(X, Y, np.zeros(3)), r"shape \(3,\); it must be \(4,\)"),
+    "y out of range": (lambda: mlefast.evaluate(X, Y * 2, np.zeros(4)), r"y holds 2.0 \(first rows: 1, 3"),
+    "params not finite": (lambda: mlefast.evaluate(X, Y, [0, 0, 0, np.nan]), r"parameters are not finite"),
+    "infinity, order 0": (lambda: mlefast.evaluate(spoiled(X, (5, 0), np.inf), Y, np.ones(4), order=0), r"'x1' of X"),
+    "start": (lambda: mlefast.fit(X, Y, start=[1.0]), r"start has the shape \(1,\)"),
+    "nothing left": (lambda: mlefast.fit(X * np.nan, Y, missing="drop"), r"every row has a missing value"),
+}
+OPTIONS = {
+    "likelihood": (lambda: mlefast.fit(X, Y, likelihood="bernouli"), r"unknown.*Did you mean 'bernoulli'"),
+    "solver": (lambda: mlefast.fit(X, Y, solver="newton"), r"possible: auto, irls, lbfgs"),
+    "missing": (lambda: mlefast.fit(X, Y, missing="skip"), r"possible: raise, drop"),
+    "threads": (lambda: mlefast.fit(X, Y, threads=0), r"whole number from 1"),
+    "tol": (lambda: mlefast.fit(X, Y, tol=0.0), r"positive"),
+    "max_iter": (lambda: mlefast.fit(X, Y, max_iter=1.5), r"whole number"),
+    "covariance": (lambda: mlefast.fit(X, Y, covariance="HC3"), r"possible: fisher"),
+    "groups": (lambda: mlefast.fit(X, Y, groups=Y), r"groups"),
+    "weight_kind": (lambda: mlefast.fit(X, Y, weight_kind="analytic"), r"possible: frequency"),
+    "order": (lambda: mlefast.evaluate(X, Y, np.zeros(4), order=3), r"0, 1 or 2"),
+    "scale": (lambda: mlefast.evaluate(X, Y, np.zeros(4), scale=2.0), r"no scale"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_data(case: str) -> None:
+    call, message = CASES[case]
+    with pytest.raises(DataError, match=message):
+        call()
+
+
+@pytest.mark.parametrize("case", OPTIONS)
+def test_options(case: str) -> None:
+    call, message = OPTIONS[case]
+    with pytest.raises(OptionError, match=message):
+        call()

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The examples of the README and of every docstring run."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+import mlefast
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_it_opens_with_the_two_commands() -> None:
+    commands = [line.split("#")[0].strip() for line in blocks("sh")[0].splitlines() if line.strip()]
+    assert commands == ["make demo", "make test"]
+
+
+def test_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {}
+    assert len(blocks("python")) >= 2
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), namespace)
+
+
+MODULES = ["likelihoods.bernoulli", "config", "evaluate", "fit", "formula", "result"]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings(name: str) -> None:
+    module = importlib.import_module(f"mlefast.{name}")
+    failed, tried = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert tried > 0 and failed == 0
+
+
+def test_every_public_name_is_documented() -> None:
+    for name in mlefast.__all__:
+        thing = getattr(mlefast, name)
+        assert name == "__version__" or (thing.__doc__ or "").strip(), name
