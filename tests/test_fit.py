@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 
 import numpy as np
@@ -29,10 +30,10 @@ def data(n=2000, p=5, seed=0):
 
 @pytest.mark.parametrize("solver", ["auto", "irls", "lbfgs"])
 def test_r_glm_on_mtcars(solver: str) -> None:
-    """summary(glm(am ~ wt, binomial, mtcars)) prints these."""
+    """summary(glm(am ~ wt, binomial, mtcars)) prints these; its standard errors are of the iteration before the last."""
     result = mlefast.fit(WT, AM, names=["wt"], solver=solver)
     np.testing.assert_allclose(result.params, [12.040, -4.024], atol=5e-4)
-    np.testing.assert_allclose(result.bse, [4.510, 1.436], atol=5e-4)
+    np.testing.assert_allclose(result.bse, [4.510, 1.436], atol=1e-3)
     np.testing.assert_allclose(result.tvalues, [2.670, -2.801], atol=6e-4)
     np.testing.assert_allclose(result.pvalues, [0.00759, 0.00509], atol=6e-6)
     assert round(result.null_deviance, 3) == 43.230
@@ -269,5 +270,5 @@ def test_progress_reports_every_pass() -> None:
     seen = []
     result = mlefast.fit(x, y, progress=seen.append)
     assert len(seen) >= 3 and seen[-1].distance <= 1e-6
-    assert all(a.passes < b.passes for a, b in zip(seen, seen[1:], strict=False))
+    assert all(a.passes < b.passes for a, b in itertools.pairwise(seen))
     assert np.isclose(-seen[-1].nll, result.llf)

@@ -251,23 +251,24 @@ def _finish(result: Result) -> Result:
     separation, certificate = result.separation, result.certificate
     if separation.verdict == "separated":
         warnings.warn(
-            f"the maximum of the likelihood does not exist: {', '.join(separation.columns[:5])} separate the labels, so "
-            "their coefficients run to infinity and the standard errors mean nothing. Remove or merge these columns.",
+            f"the maximum of the likelihood does not exist: {', '.join(separation.columns[:5])} separate the labels, "
+            "so their coefficients run to infinity and the standard errors mean nothing. Remove or merge these columns.",
             SeparationWarning,
             stacklevel=3,
         )
     elif not result.converged:
         warnings.warn(
-            f"not converged after {result.iterations} iterations: {certificate.worst} is {certificate.distance:.2g} standard "
-            f"errors from the maximum (asked for: {certificate.tol:.2g}; largest gradient {certificate.gradient:.2g}). "
+            f"not converged after {result.iterations} iterations: {certificate.worst} is {certificate.distance:.2g} "
+            f"standard errors from the maximum (asked for: {certificate.tol:.2g}; largest gradient "
+            f"{certificate.gradient:.2g}). "
             'Raise max_iter, use solver="irls", or check the columns for extreme values.',
             ConvergenceWarning,
             stacklevel=3,
         )
     elif separation.verdict == "undecided":
         warnings.warn(
-            f"whether the maximum of the likelihood exists could not be proved (margin {separation.margin:.2g}). Look for "
-            "coefficients with huge standard errors: their columns may separate the labels.",
+            f"whether the maximum of the likelihood exists could not be proved (margin {separation.margin:.2g}). Look "
+            "for coefficients with huge standard errors: their columns may separate the labels.",
             SeparationWarning,
             stacklevel=3,
         )

@@ -262,7 +262,7 @@ def _missing_error(table: nw.DataFrame[Any], columns: list[str], absent: NDArray
         if rows.size:
             first = ", ".join(str(i) for i in rows[:5])
             return DataError(
-                f"column {name!r} has {rows.size} missing values (first rows: {first}); {int(absent.sum())} rows have one "
-                'in some column. Use missing="drop" or fill them in.'
+                f"column {name!r} has {rows.size} missing values (first rows: {first}); {int(absent.sum())} rows have "
+                'one in some column. Use missing="drop" or fill them in.'
             )
     return DataError('weights or offset have missing values. Use missing="drop" or fill them in.')

@@ -57,12 +57,12 @@ class Fit(NamedTuple):
 
 def irls(x: Vector, y: Vector, *, tol: float = 1e-6, max_iter: int = 100) -> Fit:
     """Newton's method until the decrement sqrt(g' H^-1 g) is at most tol; a column of ones in X is the intercept."""
-    params = np.zeros(x.shape[1])
-    for iteration in range(max_iter + 1):
+    params, iteration = np.zeros(x.shape[1]), 0
+    while True:
         nll, gradient, hessian = evaluate(x, y, params)
         assert gradient is not None and hessian is not None
         step = np.linalg.solve(hessian, gradient)
-        if gradient @ step <= tol**2:
+        if gradient @ step <= tol**2 or iteration == max_iter:
             break
-        params = params - step
+        params, iteration = params - step, iteration + 1
     return Fit(params, np.sqrt(np.diagonal(np.linalg.inv(hessian))), -nll, iteration)

@@ -67,7 +67,7 @@ class Result:
     >>> import mlefast
     >>> result = mlefast.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1])
     >>> result.params.round(3).tolist(), round(result.llf, 3)
-    ([-1.198, 0.799], -2.321)
+    ([-1.362, 0.908], -2.347)
     """
 
     likelihood: str
@@ -246,7 +246,8 @@ class Result:
         if names != wanted:
             odd = next((a, b) for a, b in zip(names, wanted, strict=True) if a != b)
             raise DataError(
-                f"X has the column {odd[0]!r} where the model has {odd[1]!r}. Give the columns of the fit, in its order."
+                f"X has the column {odd[0]!r} where the model has {odd[1]!r}. Give the columns of the fit, in its "
+                "order."
             )
 
     def summary(self, alpha: float = 0.05) -> Summary:

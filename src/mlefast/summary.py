@@ -177,8 +177,8 @@ def _notes(result: Result) -> list[str]:
     if result.separation.verdict == "separated":
         columns = ", ".join(result.separation.columns[:5])
         notes.append(
-            f"THE MAXIMUM DOES NOT EXIST: {columns} separate the labels. Their coefficients run to infinity; the numbers "
-            "above are where the search stopped, and mean nothing."
+            f"THE MAXIMUM DOES NOT EXIST: {columns} separate the labels. Their coefficients run to infinity; the "
+            "numbers above are where the search stopped, and mean nothing."
         )
     elif not result.converged:
         certificate = result.certificate
@@ -199,7 +199,9 @@ def _general(value: float) -> str:
     """Five significant digits, but no exponent where all digits fit."""
     if not math.isfinite(value):
         return str(value)
-    if value != 0.0 and not 1e-4 <= abs(value) < 1e8:
+    if value == 0.0:
+        return "0.000"
+    if not 1e-4 <= abs(value) < 1e8:
         return f"{value:.3e}"
     return f"{value:.1f}" if abs(value) >= 1e4 else f"{value:.5g}"
 

@@ -69,8 +69,10 @@ cdef extern from "block.h":
     row_vectors row_vectors_at(double *memory, int64_t length) noexcept nogil
     int evaluate_tile(const question *q, int64_t first, int rows, double *tile, int64_t panel_stride,
                       const row_vectors *v, double *sums) noexcept nogil
-    void evaluate_block(const question *q, int64_t first, int64_t rows, const workspace *ws, double *sums) noexcept nogil
-    void tile_to_floats(const double *tile, int64_t panel_stride, int64_t panels, int rows, float *groups) noexcept nogil
+    void evaluate_block(const question *q, int64_t first, int64_t rows, const workspace *ws,
+                        double *sums) noexcept nogil
+    void tile_to_floats(const double *tile, int64_t panel_stride, int64_t panels, int rows,
+                        float *groups) noexcept nogil
     void add_tile_hessian(const question *q, const double *tile, const float *groups, int64_t panel_stride, int rows,
                           const double *d2, const hessian_part *part, double *strip, double *hessian) noexcept nogil
     void scan_direction(const question *q, direction_scan scan, const double *d, double d_intercept, int64_t first,
@@ -218,8 +220,8 @@ cdef int by_rows(const question *q, int64_t size, int threads, double *total) ex
                     thread = threadid()
                     for chunk in prange(chunks, schedule="dynamic", chunksize=1):
                         begin = start + chunk * chunk_blocks
-                        evaluate_blocks(q, begin, min(begin + chunk_blocks, blocks), workspaces + thread * private, size,
-                                        parts + chunk * size)
+                        evaluate_blocks(q, begin, min(begin + chunk_blocks, blocks), workspaces + thread * private,
+                                        size, parts + chunk * size)
             for chunk in range(chunks):
                 push(&t, parts + chunk * size, chunk_level)
             if start + wave < blocks:
@@ -320,8 +322,8 @@ cdef int by_columns(const question *q, int threads, double *total) except -1:
                         if part == part_count:
                             add_tile_sums(tile_sums, tiles, sums, block_sums, &row_tree)
                         else:
-                            evaluate_part(q, padded_rows, tile, groups, d2, parts + part, strips + thread * strip_size(),
-                                          hessian)
+                            evaluate_part(q, padded_rows, tile, groups, d2, parts + part,
+                                          strips + thread * strip_size(), hessian)
                     if hessians > 1 and ((block + 1) % (1 << SHARED_TREE) == 0 or block + 1 == blocks):
                         for t in prange(1):
                             push(&hessian_tree, hessian, 0)
@@ -346,7 +348,8 @@ cdef void evaluate_tile_at(const question *q, int64_t block_first, int64_t done,
         tile_to_floats(tile + done * PANEL, stride, q.x.panels, padded, groups + done * PANEL)
 
 
-cdef void add_tile_sums(const double *tile_sums, int64_t tiles, int64_t sums, double *block_sums, tree *t) noexcept nogil:
+cdef void add_tile_sums(const double *tile_sums, int64_t tiles, int64_t sums, double *block_sums,
+                        tree *t) noexcept nogil:
     cdef int64_t i
     memset(block_sums, 0, sums * sizeof(double))
     for i in range(tiles):

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Does the maximum of the likelihood exist?
+"""Whether the maximum of the likelihood exists.
 
 Let s_i = 2 y_i - 1, lambda_i = |y_i - mu_i| and d = -H^-1 g the Newton step at any parameters, H of full rank. If
 max_i (1 - lambda_i) s_i x_i'd < 1, the weights lambda_i (1 - (1 - lambda_i) s_i x_i'd) are positive and make
 sum_i a_i s_i x_i = g - H H^-1 g = 0, so by Stiemke's lemma no direction separates and the maximum exists (Albert and
-Anderson, Biometrika 1984, theorem 1). If s_i x_i'd >= 0 for all rows and > 0 for one, d separates: along it the likelihood
-grows for ever.
+Anderson, Biometrika 1984, theorem 1). If s_i x_i'd >= 0 for all rows and > 0 for one, d separates: along it the
+likelihood grows for ever.
 """
 
 from __future__ import annotations

@@ -73,7 +73,8 @@ class Bernoulli:
             two = low != high
         if not two:
             raise DataError(
-                f"{name} has one value only ({y[0]}); a Bernoulli likelihood needs two. Check the filter that made the data."
+                f"{name} has one value only ({y[0]}); a Bernoulli likelihood needs two. Check the filter that made "
+                "the data."
             )
         if y.dtype.kind != "b":
             odd = np.flatnonzero((y != low) & (y != high))
@@ -100,8 +101,8 @@ class Bernoulli:
         if labels.size != 2:
             shown = ", ".join(repr(str(label)) for label in labels[:5])
             raise DataError(
-                f"{name} is not two-valued: it holds {labels.size} labels ({shown}{', ...' if labels.size > 5 else ''}). "
-                "A Bernoulli likelihood needs exactly two."
+                f"{name} is not two-valued: it holds {labels.size} labels ({shown}{', ...' if labels.size > 5 else ''}"
+                "). A Bernoulli likelihood needs exactly two."
             )
         return y == labels[1], labels
 

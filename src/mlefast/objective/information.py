@@ -60,7 +60,7 @@ class Information:
         return answer * self._scale * self._scale[:, np.newaxis]
 
     def whiten(self, vector: Vector) -> Vector:
-        """u with v = L^-T u in coordinates where the information is the identity; zero for columns left out."""
+        """Map u to L^-T u, from coordinates in which the information is the identity; zero for columns left out."""
         answer = np.zeros_like(vector)
         if self.rank:
             answer[self.kept] = lapack.dtrtrs(self._factor, vector[self.kept], lower=1, trans=1)[0]

@@ -52,5 +52,6 @@ class Objective(Protocol):
 
 def separates(least: float, most: float) -> bool:
     """Whether s x'd, between `least` and `most` over the rows, is nowhere negative (but for rounding) and somewhere
-    positive: then d is a direction along which the likelihood grows for ever."""
+    positive: then d is a direction along which the likelihood grows for ever.
+    """
     return most > 0.0 and least >= -1e-8 * most

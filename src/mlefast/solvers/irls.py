@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from mlefast.objective import Information, Moments, Objective, Precision, Vector, separates
 
 from .protocol import Iteration, Progress, Solution
@@ -21,6 +19,7 @@ _SINGLE_WIDTH = 64  # from here on the Hessian dominates a pass, and single prec
 _REUSE = 1e-7  # relative error of standard errors that an information matrix taken nearby may cause
 _PATIENCE = 10  # iterations before divergence is looked for
 _STRIDES = (256, 16)  # samples of rows on which the start is refined
+_SEPARATED = 0.95  # the scan of a separated sample gives 1, that of a sound one about 0
 _SAMPLE_ROWS = 1000
 _ROWS_PER_COLUMN = 20
 
@@ -71,7 +70,8 @@ def irls(
 
 def _diverges(objective: Objective, here: Solution, step: Vector, before: float) -> bool:
     """Whether the step leads to a maximum at infinity: asked once the decrement falls by exp(-1/2) a step, the
-    pace of that case (each step then adds about 1 to every eta that matters)."""
+    pace of that case (each step then adds about 1 to every eta that matters).
+    """
     if here.iterations < _PATIENCE or not 0.5 < here.decrement / before < 0.75:
         return False
     _, least, most = objective.scan(here.params, step)
@@ -111,8 +111,12 @@ def sample_start(objective: Objective, start: Vector) -> Vector:
         rows = objective.rows // stride
         if rows < max(_SAMPLE_ROWS, _ROWS_PER_COLUMN * objective.size):
             continue
-        solution = irls(objective.sample(stride), start, tol=0.1, max_iter=8)
-        # a sample may be separated or lack a column where the whole is not: then do without it
-        if solution.converged and solution.information.kept.all() and np.abs(solution.params).max() < 30.0:
-            start = solution.params
+        part = objective.sample(stride)
+        solution = irls(part, start, tol=0.1, max_iter=8)
+        # a sample may be separated or lack a column where the whole is not: then it says nothing, so do without it
+        if solution.converged and solution.information.kept.all():
+            step, _ = decrement(solution.information, _gradient(solution.moments))
+            gain, _, _ = part.scan(solution.params, step)
+            if gain < _SEPARATED:
+                start = solution.params
     return start

@@ -63,6 +63,9 @@ def lbfgs(
     )
     end = start + information.whiten(found.x)
     solution = irls(objective, end, tol=tol, max_iter=max(0, max_iter - int(found.nit)), progress=progress)
+    if solution.information.rank < information.rank:
+        # the weights of some rows died out on the way to a maximum at infinity, which Newton's steps recognise
+        return irls(objective, start, tol=tol, max_iter=max_iter, progress=progress)
     return Solution(
         solution.params,
         solution.moments,
