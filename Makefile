@@ -15,7 +15,7 @@ test: $(VENV)/test
 bench: $(VENV)/bench
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(RUN) benchmarks/report.py
 
-lint: $(VENV)/lint
+lint: $(VENV)/test $(VENV)/lint
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy

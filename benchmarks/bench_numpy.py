@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,10 @@ ROUNDS = 7
 
 
 @pytest.fixture(scope="module", params=[(*shape, dtype) for shape in SHAPES for dtype in DTYPES], ids=str)
-def case(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+def case(request: pytest.FixtureRequest) -> dict[str, Any]:
     rows, columns, dtype = request.param
     x, y = make(rows, columns, dtype)
-    yield {"label": f"{rows:,} x {columns:,}, {dtype}", "x": x, "y": y, "ones": with_ones(x)}
+    return {"label": f"{rows:,} x {columns:,}, {dtype}", "x": x, "y": y, "ones": with_ones(x)}
 
 
 def rounds(case: dict[str, Any]) -> int:

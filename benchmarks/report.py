@@ -61,11 +61,11 @@ def conditions() -> str:
     """On what the numbers were measured."""
     config = mlefast.show_config()
     return (
-        f"Medians of one run on {config.threads} threads, instruction set {config.instruction_set}, NumPy {config.numpy}, "
-        f"SciPy {config.scipy}, Python {config.python}. Accuracy: of an evaluation the largest difference of the Hessian "
-        "relative to its largest entry, of a fit the largest difference of a coefficient in standard errors, both against "
-        f"the NumPy reference in float64. `import mlefast` takes {median_import_time():.0f} ms once numpy and scipy.linalg "
-        "are imported."
+        f"Medians of one run on {config.threads} threads, instruction set {config.instruction_set}, NumPy "
+        f"{config.numpy}, SciPy {config.scipy}, Python {config.python}. Accuracy: of an evaluation the largest "
+        "difference of the Hessian relative to its largest entry, of a fit the largest difference of a coefficient in "
+        "standard errors, both against the NumPy reference in float64. `import mlefast` takes "
+        f"{median_import_time():.0f} ms once numpy and scipy.linalg are imported."
     )
 
 

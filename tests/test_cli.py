@@ -133,7 +133,7 @@ def test_a_long_fit_reports_its_progress_on_a_terminal() -> None:
     shown = os.read(master, 10_000).decode()
     os.close(master)
     assert done.stdout == ""
-    assert "pass 2.50" in shown
+    assert "pass 2.50" in shown, shown
     assert "NLL 1234.5" in shown
     assert "step 0.25" in shown
     assert "3.5 std errors" in shown

@@ -1,28 +1,37 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The command line: `mlefast fit FILE FORMULA` and `mlefast config`.
 
-The answer goes to standard output, all else to standard error. Exit status: 0 converged, 1 not converged, 2 bad input,
-130 interrupted.
+The answer goes to standard output, all else to standard error, errors in one line. Exit status: 0 converged, 1 not
+converged, 2 bad input, 130 interrupted.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import io
 import json
 import math
+import os
 import sys
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from mlefast.config import __version__, show_config
-from mlefast.errors import MlefastError
+from mlefast.errors import DataError, MissingPackageError, MlefastError, MlefastWarning
 from mlefast.solvers import Iteration
 
 if TYPE_CHECKING:
+    import click
+
     from mlefast.result import Result
 
 _PATIENCE = 0.5  # seconds that a fit may take without a word
+_INSTALL = 'pip install "mlefast[cli]"'
+_PACKAGES = ("click", "formulaic", "pandas", "pyarrow", "rich")  # what the extra "cli" installs
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,90 +39,174 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         import click
     except ImportError:
-        return _fail('the command line needs more packages: pip install "mlefast[cli]".')
-    command = _build(click)
+        return _fail(f"error: the command line needs click: {_INSTALL}.")
+    command = _build()
     try:
-        status = command.main(args=arguments, prog_name="mlefast", standalone_mode=False)
-        return int(status or 0)
-    except click.ClickException as error:
-        error.show(file=sys.stderr)
-        return 2
+        # not command.main(), which would print usage errors and interrupts in lines of its own
+        with command.make_context("mlefast", list(sys.argv[1:] if arguments is None else arguments)) as context:
+            return int(command.invoke(context))
+    except click.exceptions.Exit as end:
+        return int(end.exit_code)
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "mlefast"
+        return _fail(f"error: {error.format_message()} See {path} --help.")
     except (click.Abort, KeyboardInterrupt):
         return _fail("interrupted", 130)
-    except MlefastError as error:
-        return _fail(f"error: {error}")
+    except BrokenPipeError:
+        _abandon_output()
+        return 0
     except MemoryError:
         return _fail("error: not enough memory for this table. Use fewer columns or rows.")
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+    except (MlefastError, OSError) as error:
+        return _fail(f"error: {error}")
+    except Exception as error:
+        return _fail(
+            f"error: unexpected {type(error).__name__}: {error}. This is a mistake in mlefast; please report it."
+        )
 
 
 def _fail(message: str, status: int = 2) -> int:
-    print(f"mlefast: {message}", file=sys.stderr)
+    _complain(message)
     return status
 
 
-def _build(click: Any) -> Any:
-    """The commands; click is imported only when the command line runs."""
+def _complain(message: str) -> None:
+    print("mlefast:", " ".join(message.split()), file=sys.stderr)
 
-    @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-    @click.version_option(__version__, prog_name="mlefast")
+
+def _say(text: str) -> None:
+    """Print the answer; a reader that has gone away, such as head, is no error."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        _abandon_output()
+    except OSError as error:
+        _abandon_output()
+        raise MlefastError(f"standard output cannot be written: {error.strerror}.") from None
+
+
+def _abandon_output() -> None:
+    """Let the interpreter flush what is left into nothing when it ends."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, sys.stdout.fileno())
+    os.close(nothing)
+
+
+def _build() -> click.Group:
+    """The commands; click is imported only when the command line runs."""
+    import click
+
+    @click.group(context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=False)
+    @click.version_option(__version__, prog_name="mlefast", message="%(prog)s %(version)s")
     def command() -> None:
         """Maximum-likelihood fits of models to tables, with standard errors and a proof."""
 
     @command.command()
     @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
-    def config(as_json: bool) -> None:
+    def config(as_json: bool) -> int:
         """Print the instruction set, threads and versions in use, and why."""
         facts = show_config()
-        click.echo(json.dumps(facts.as_dict(), indent=2) if as_json else str(facts))
+        _say(json.dumps(facts.as_dict(), indent=2) if as_json else str(facts))
+        return 0
 
     @command.command()
     @click.argument("file", type=click.Path())
     @click.argument("formula")
     @click.option("--likelihood", default="bernoulli", show_default=True, help="Assumed distribution of the response.")
-    @click.option("--missing", type=click.Choice(["raise", "drop"]), default="raise", show_default=True)
+    @click.option(
+        "--missing",
+        type=click.Choice(["raise", "drop"]),
+        default="raise",
+        show_default=True,
+        help="What to do with rows that have a missing value.",
+    )
     @click.option("--weights", metavar="COLUMN", help="Column of frequency weights.")
     @click.option("--offset", metavar="COLUMN", help="Column of known parts of the linear predictor.")
-    @click.option("--solver", type=click.Choice(["auto", "irls", "lbfgs"]), default="auto", show_default=True)
+    @click.option(
+        "--solver",
+        type=click.Choice(["auto", "irls", "lbfgs"]),
+        default="auto",
+        show_default=True,
+        help="How to find the maximum.",
+    )
     @click.option("--threads", type=click.IntRange(min=1), help="Default: what the machine allows.")
-    @click.option("--tol", type=float, default=1e-6, show_default=True, help="Distance to the maximum in std errors.")
-    @click.option("--max-iter", type=click.IntRange(min=0), default=100, show_default=True)
+    @click.option(
+        "--tol", type=float, default=1e-6, show_default=True, help="Distance to the maximum, in standard errors."
+    )
+    @click.option(
+        "--max-iter",
+        type=click.IntRange(min=0),
+        default=100,
+        show_default=True,
+        help="Iterations after which to give up.",
+    )
     @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of the summary.")
     @click.option("--output", type=click.Path(), help="Write the coefficients to a .csv, .json or .parquet file.")
     def fit(file: str, formula: str, as_json: bool, output: str | None, **options: Any) -> int:
-        """Fit FORMULA, such as "late ~ hour + C(carrier)", to the table in FILE (CSV or Parquet)."""
+        """Fit FORMULA, such as "late ~ hour + C(carrier)", to the table in FILE (CSV or Parquet).
+
+        The summary goes to standard output. Exit status: 0 converged, 1 not converged, 2 bad input.
+        """
+        _require_packages()
         result = _fit(file, formula, output, options)
-        click.echo(json.dumps(_as_dict(result), indent=2, allow_nan=False) if as_json else str(result.summary()))
+        try:
+            if output is not None:
+                from mlefast.data.files import write_coefficients
+
+                write_coefficients(_coefficients(result), output)
+        finally:  # a disk that filled up must not cost the fit
+            _say(json.dumps(_as_dict(result), indent=2, allow_nan=False) if as_json else str(result.summary()))
         return 0 if result.converged else 1
 
     return command
 
 
+def _require_packages() -> None:
+    absent = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if absent:
+        raise MissingPackageError(f"fitting from the command line needs {' and '.join(absent)}: {_INSTALL}.")
+
+
 def _fit(file: str, formula: str, output: str | None, options: dict[str, Any]) -> Result:
-    from mlefast.data.files import read_table, require_writable, write_coefficients
+    """The fit; all that can be known to be wrong before it is said before it."""
+    from mlefast.data.files import read_table, require_writable
     from mlefast.formula import fit_formula, required_columns
     from mlefast.likelihoods import find_likelihood
 
     find_likelihood(options["likelihood"])
     if output is not None:
         require_writable(output)
+        if os.path.exists(output) and os.path.exists(file) and os.path.samefile(output, file):
+            raise DataError(f"--output {output} is the file of the data, which would be lost. Choose another place.")
     extra = [options[name] for name in ("weights", "offset") if options[name] is not None]
-    table = read_table(file, [*dict.fromkeys([*required_columns(formula), *extra])])
-    with warnings.catch_warnings(record=True) as caught, _ProgressLine() as line:
-        warnings.simplefilter("always")
-        result = fit_formula(formula, table, progress=line.update, **options)
-    for warning in caught:
-        print(f"mlefast: warning: {warning.message}", file=sys.stderr)
-    if output is not None:
-        write_coefficients(_coefficients(result), output)
-    return result
+    with _warnings_in_lines():
+        table = read_table(file, list(dict.fromkeys([*required_columns(formula), *extra])))
+        with _ProgressLine() as line:
+            return fit_formula(formula, table, progress=line.update, **options)
+
+
+@contextmanager
+def _warnings_in_lines() -> Iterator[None]:
+    """Print warnings at the end, when no progress line is in the way."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", category=MlefastWarning)
+        try:
+            yield
+        finally:
+            for warning in caught:
+                _complain(f"warning: {warning.message}")
 
 
 def _number(value: float) -> float | None:
     """JSON has no NaN and no infinity."""
     return float(value) if math.isfinite(value) else None
+
+
+def _count(value: float) -> float:
+    """Sums of weights are mostly whole."""
+    return int(value) if float(value).is_integer() else float(value)
 
 
 def _coefficients(result: Result) -> dict[str, list[Any]]:
@@ -130,14 +223,17 @@ def _coefficients(result: Result) -> dict[str, list[Any]]:
 
 
 def _as_dict(result: Result) -> dict[str, Any]:
-    table = _coefficients(result)
-    certificate, separation = result.certificate, result.separation
-    facts = ("likelihood", "link", "formula", "response", "rank", "dropped", "converged", "iterations", "solver")
-    numbers = ("nobs", "df_model", "df_resid", "llf", "llnull", "aic", "bic", "deviance", "null_deviance", "prsquared")
+    """Everything about the fit but the covariance matrix, in types that JSON has."""
+    facts = ("likelihood", "link", "formula", "response", "intercept", "rank", "df_model", "dropped", "converged")
+    search = ("iterations", "solver", "solver_reason", "threads", "isa", "covariance_type")
+    fit = ("llf", "llnull", "aic", "bic", "deviance", "null_deviance", "prsquared", "llr", "llr_pvalue", "scale")
+    certificate, separation, table = result.certificate, result.separation, _coefficients(result)
     return {
-        **{name: getattr(result, name) for name in (*facts, "solver_reason", "threads", "isa")},
-        **{name: _number(getattr(result, name)) for name in (*numbers, "llr_pvalue", "passes", "seconds")},
+        **{name: getattr(result, name) for name in facts},
         "classes": None if result.classes is None else result.classes.tolist(),
+        "nobs": _count(result.nobs),
+        "df_resid": _count(result.df_resid),
+        **{name: _number(getattr(result, name)) for name in fit},
         "certificate": {
             "distance": _number(certificate.distance),
             "decrement": _number(certificate.decrement),
@@ -150,8 +246,14 @@ def _as_dict(result: Result) -> dict[str, Any]:
             "verdict": separation.verdict,
             "margin": _number(separation.margin),
             "columns": list(separation.columns),
+            "direction": None if separation.direction is None else [_number(x) for x in separation.direction],
         },
         "aliased": {alias.name: dict(alias.combination) for alias in result.aliased},
+        **{name: getattr(result, name) for name in search},
+        "passes": _number(result.passes),
+        "seconds": _number(result.seconds),
+        "version": __version__,
+        "confidence": 0.95,
         "coefficients": [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)],
     }
 
@@ -174,12 +276,14 @@ class _ProgressLine:
             from rich.console import Console
             from rich.live import Live
 
-            self._live = Live(console=Console(stderr=True), transient=True, auto_refresh=False)
+            self._live = Live(console=Console(stderr=True, highlight=False), transient=True, auto_refresh=False)
             self._live.start()
-        step = "-" if math.isnan(iteration.step) else f"{iteration.step:.2g}"
+        step, distance = (
+            "-" if math.isnan(value) else f"{value:.2g}" for value in (iteration.step, iteration.distance)
+        )
         self._live.update(
-            f"pass {iteration.passes:.2f}   NLL {iteration.nll:.8g}   step {step}   "
-            f"distance to the maximum {iteration.distance:.2g} std errors",
+            f"pass {iteration.passes:.2f}  NLL {iteration.nll:.10g}  step {step}  "
+            f"distance to the maximum {distance} SE",
             refresh=True,
         )
 

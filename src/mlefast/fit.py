@@ -252,7 +252,8 @@ def _finish(result: Result) -> Result:
     if separation.verdict == "separated":
         warnings.warn(
             f"the maximum of the likelihood does not exist: {', '.join(separation.columns[:5])} separate the labels, "
-            "so their coefficients run to infinity and the standard errors mean nothing. Remove or merge these columns.",
+            "so their coefficients run to infinity and the standard errors mean nothing. Remove or merge these "
+            "columns.",
             SeparationWarning,
             stacklevel=3,
         )

@@ -207,7 +207,7 @@ def _general(value: float) -> str:
 
 
 def _format_row(row: tuple[float, ...]) -> list[str]:
-    formats = (_coefficient, _coefficient, _statistic, lambda p: f"{p:.3f}", _coefficient, _coefficient)
+    formats = (_coefficient, _coefficient, _statistic, _pvalue, _coefficient, _coefficient)
     return [one(value) for one, value in zip(formats, row, strict=True)]
 
 
@@ -215,6 +215,10 @@ def _coefficient(value: float) -> str:
     if value == 0.0 or not math.isfinite(value):
         return f"{value:.4f}"
     return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 else f"{value:.3e}"
+
+
+def _pvalue(value: float) -> str:
+    return f"{value:.3f}"
 
 
 def _statistic(value: float) -> str:

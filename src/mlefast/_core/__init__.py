@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+from typing import TYPE_CHECKING
 
 from . import _probe
 from .threads import resolve_threads
@@ -52,11 +53,12 @@ def _choose() -> tuple[str, str]:
 
 ISA, ISA_REASON = _choose()
 ISA_MEANING = _MEANING[ISA]
-_pass = importlib.import_module(f"{__name__}._pass_{ISA}")
-Rows = _pass.Rows
-terms = _pass.terms
 openmp = _probe.openmp
-BLOCK: int = _pass.BLOCK
+if TYPE_CHECKING:
+    from ._pass_base import BLOCK, Rows, terms
+else:
+    _pass = importlib.import_module(f"{__name__}._pass_{ISA}")
+    BLOCK, Rows, terms = _pass.BLOCK, _pass.Rows, _pass.terms
 
 __all__ = [
     "BLOCK",

@@ -24,6 +24,8 @@ def as_narwhals(frame: Any) -> nw.DataFrame[Any]:
         return nw.from_native(frame, eager_only=True)
     except TypeError:
         pass
+    except nw.exceptions.DuplicateError:
+        raise DataError("two columns of the table have the same name. Rename one of them.") from None
     if not hasattr(frame, "__arrow_c_stream__"):
         raise DataError(
             f"X is a {type(frame).__name__}, which is not a table that can be read. Use an array, a frame of pandas "
@@ -38,9 +40,6 @@ def frame_columns(frame: Any) -> Design:
     """The columns of a frame as a Design; DataError names the first column that is not numeric."""
     table = as_narwhals(frame)
     names = tuple(str(name) for name in table.columns)
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"X has more than one column named {twice!r}. Rename one of them.")
     groups = tuple(column_values(table[name], str(name))[:, np.newaxis] for name in table.columns)
     return Design(groups, len(table), len(groups), names)
 

@@ -27,7 +27,7 @@ def _blocks(array: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
 
 def _vector_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
     if values.dtype.kind == "f":
-        return np.isnan(values)
+        return np.asarray(np.isnan(values))
     if values.dtype.kind == "O":
         return np.fromiter((v is None or v != v for v in values), dtype=np.bool_, count=len(values))
     return np.zeros(len(values), dtype=np.bool_)

@@ -34,8 +34,12 @@ class Objective(Protocol):
     """The negative log-likelihood as a function of the parameters, in coordinates that suit a solver."""
 
     size: int  # number of parameters
-    rows: int
     passes: float  # how often the rows have been read so far; a sample of them counts as its share
+
+    @property
+    def rows(self) -> int:
+        """Number of rows that a pass reads."""
+        ...
 
     def moments(self, params: Vector, order: int = 2, precision: Precision = "double") -> Moments:
         """One pass. "mixed" lets the Hessian be summed from single-precision products, for early steps."""

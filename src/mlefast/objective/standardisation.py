@@ -30,20 +30,20 @@ class Standardisation:
     def to_user(self, params: Vector) -> Vector:
         """Parameters of the columns as the user gave them: a linear map."""
         if not self.intercept:
-            return params * self.scale
+            return np.asarray(params * self.scale)
         slopes = params[1:] * self.scale
         return np.concatenate(([params[0] - slopes @ self.centre], slopes))
 
     def from_user(self, params: Vector) -> Vector:
         """The inverse of `to_user`."""
         if not self.intercept:
-            return params / self.scale
+            return np.asarray(params / self.scale)
         return np.concatenate(([params[0] + params[1:] @ self.centre], params[1:] / self.scale))
 
     def covariance_to_user(self, covariance: Matrix) -> Matrix:
         """J C J' with J the matrix of `to_user`."""
         if not self.intercept:
-            return covariance * np.outer(self.scale, self.scale)
+            return np.asarray(covariance * np.outer(self.scale, self.scale))
         answer = covariance * np.outer(np.r_[1.0, self.scale], np.r_[1.0, self.scale])
         cross = answer[1:, 1:] @ self.centre
         answer[0, 0] += self.centre @ cross - 2.0 * (answer[0, 1:] @ self.centre)
