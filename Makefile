@@ -19,7 +19,7 @@ lint: $(VENV)/test $(VENV)/lint
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
-	$(RUN) -m cython_lint src
+	PATH="$(VENV)/bin:$$PATH" cython-lint src
 
 wheel: $(VENV)/wheel
 	$(RUN) -m build --outdir dist .
@@ -33,7 +33,9 @@ $(RUN):
 	$(RUN) -m pip install --quiet --upgrade pip
 
 # The package is installed as a user gets it, again whenever a source has changed.
+# Setuptools keeps modules of earlier builds: without the `find` one that was removed here would stay installed.
 $(VENV)/installed: $(RUN) $(SOURCES)
+	if [ -d build ]; then find build -path '*/lib*' -name '*.py' -delete; fi
 	$(RUN) -m pip install --quiet ".[cli]"
 	touch $@
 

@@ -21,6 +21,8 @@ MSVC = sys.platform == "win32"
 MACOS = sys.platform == "darwin"
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 STABLE_ABI = not (FREE_THREADED or DEBUG or SANITIZE)
+# The switches change no file times, so what they build must not lie where an ordinary build looks for its own.
+BUILD = "build" + "/debug" * DEBUG + "/sanitize" * SANITIZE
 
 if MSVC:
     COMPILE, LINK = ["/O2", "/openmp"], []
@@ -71,8 +73,9 @@ def extension(name: str, flags: list[str]) -> Extension:
 
 modules = [extension("_probe", []), *(extension(f"_pass_{isa}", flags) for isa, flags in LEVELS.items())]
 setup(
-    ext_modules=cythonize(modules, build_dir="build/cython", compiler_directives=DIRECTIVES),
+    ext_modules=cythonize(modules, build_dir=f"{BUILD}/cython", compiler_directives=DIRECTIVES),
     options={
+        "build": {"build_base": BUILD},
         "build_ext": {"parallel": os.cpu_count() or 1},
         "bdist_wheel": {"py_limited_api": "cp311"} if STABLE_ABI else {},
     },

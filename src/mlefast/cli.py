@@ -283,7 +283,7 @@ class _ProgressLine:
         )
         self._live.update(
             f"pass {iteration.passes:.2f}  NLL {iteration.nll:.10g}  step {step}  "
-            f"distance to the maximum {distance} SE",
+            f"{distance} std errors off the maximum",
             refresh=True,
         )
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlefast.data import Design, read_design, read_vector
-from mlefast.errors import DataError
+from mlefast.errors import DataError, OptionError
 from mlefast.inference import Alias, Certificate, Separation
 from mlefast.likelihoods import find_likelihood
 
@@ -145,7 +145,7 @@ class Result:
         from scipy.special import ndtri
 
         if not 0.0 < alpha < 1.0:
-            raise DataError(f"alpha={alpha!r} must lie between 0 and 1, such as 0.05 for 95 % intervals.")
+            raise OptionError(f"alpha={alpha!r} must lie between 0 and 1, such as 0.05 for 95 % intervals.")
         half = -ndtri(alpha / 2.0) * self.bse
         return np.column_stack([self.params - half, self.params + half])
 
@@ -213,7 +213,8 @@ class Result:
         Returns
         -------
         array of shape (n,), float64
-            NaN for rows with a missing value. Coefficients that are not determined count as zero.
+            NaN for rows with a missing value, which a formula refuses. Coefficients that are not determined count as
+            zero.
 
         Raises
         ------
@@ -224,9 +225,7 @@ class Result:
         params = np.nan_to_num(self.params)
         slopes = params[1:] if self.intercept else params
         if design.columns != len(slopes):
-            raise DataError(
-                f"X has {design.columns} columns, the model has {len(slopes)}: {', '.join(self.names[:8])}."
-            )
+            raise DataError(f"X has {design.columns} columns, the model has {len(slopes)}: {self._shown_columns()}.")
         if self.encoder is None and design.given_names is not None:
             self._require_same_names(design.given_names)
         eta = np.full(design.rows, params[0] if self.intercept else 0.0)
@@ -240,6 +239,10 @@ class Result:
                 eta[block] += group[block].astype(np.float64, copy=False) @ slopes[position : position + width]
             position += width
         return find_likelihood(self.likelihood).mean(eta)
+
+    def _shown_columns(self) -> str:
+        columns = self.names[self.intercept :]
+        return ", ".join(columns[:8]) + (", ..." if len(columns) > 8 else "")
 
     def _require_same_names(self, names: tuple[str, ...]) -> None:
         wanted = self.names[self.intercept :]

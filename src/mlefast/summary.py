@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import html
 import math
+import re
 import textwrap
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
 
 _WIDTH = 78
 _LONGEST_NAME = 40
-_MODEL = {"bernoulli": "Bernoulli (logistic regression)"}
+_GAP = 3  # spaces between the halves of the header
+_TITLES = {"bernoulli": "Bernoulli (logistic regression)"}  # where the field has a name for it
 _LATEX = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}"}
 _LATEX |= {
     "^": r"\textasciicircum{}",
@@ -24,7 +27,10 @@ _LATEX |= {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
+    "[": "{[}",  # at the start of a row LaTeX would take [ and * for arguments of the end of the row before
+    "*": "{*}",
 }
+_NUMBER = re.compile(r"(-?[\d.]+)(?:e([+-]\d+))?")
 
 
 @dataclass(frozen=True)
@@ -41,44 +47,54 @@ class Summary:
     def as_text(self) -> str:
         """Plain text, 78 columns wide, wider only for long names."""
         cells = [[_short(name), *_format_row(row)] for name, row in zip(self.names, self.numbers, strict=True)]
-        first = max([len(row[0]) for row in cells], default=0)
-        widths = [max(9, *(len(row[k]) + 1 for row in cells)) for k in range(1, 7)]
-        total = max(_WIDTH, first + sum(widths) + 1)
+        rows = [("", *self.columns), *cells]
+        first, *needed = (max(_columns_of(row[k]) for row in rows) for k in range(len(rows[0])))
+        widths = [max(9, width + 1) for width in needed]
+        total = max(_WIDTH, first + sum(widths) + 1, sum(self._header_widths()) + _GAP)
         widths[0] += total - first - sum(widths)
         rule, thin = "=" * total, "-" * total
-        lines = [self.title.center(total).rstrip(), rule, *self._header_lines(total), rule]
-        lines += [" " * first + "".join(label.rjust(w) for label, w in zip(self.columns, widths, strict=True)), thin]
-        lines += [
-            row[0].ljust(first) + "".join(c.rjust(w) for c, w in zip(row[1:], widths, strict=True)) for row in cells
+        table = [
+            row[0]
+            + " " * (first - _columns_of(row[0]))
+            + "".join(c.rjust(w) for c, w in zip(row[1:], widths, strict=True))
+            for row in rows
         ]
-        lines.append(rule)
+        lines = [self.title.center(total).rstrip(), rule, *self._header_lines(total), rule]
+        lines += [table[0], thin, *table[1:], rule]
         for note in self.notes:
-            lines += textwrap.wrap(note, total, subsequent_indent="  ")
+            lines += textwrap.wrap(_printable(note), total, subsequent_indent="  ")
         return "\n".join(lines)
 
-    def _header_lines(self, total: int) -> list[str]:
+    def _header_pairs(self) -> list[tuple[tuple[str, str], tuple[str, str]]]:
+        """The cells of the header, a left and a right one per line."""
         half = (len(self.header) + 1) // 2
-        right = [*self.header[half:], ("", "")][:half]
-        left_width = max(total // 2, *(len(key) + len(value) + 4 for key, value in self.header[:half]))
-        right_width = max(total - left_width - 2, *(len(key) + len(value) + 2 for key, value in right))
+        return list(zip(self.header[:half], [*self.header[half:], ("", "")][:half], strict=True))
+
+    def _header_widths(self) -> tuple[int, int]:
+        """What the left and the right cells need: label, colon, some space, value."""
+        left, right = zip(*self._header_pairs(), strict=True)
+        return max(_columns_of(k + v) + 4 for k, v in left), max(_columns_of(k + v) + 2 for k, v in right)
+
+    def _header_lines(self, total: int) -> list[str]:
+        left_width = max(total // 2, self._header_widths()[0])
         lines = []
-        for (key, value), (other_key, other_value) in zip(self.header[:half], right, strict=True):
-            line = f"{key}:{value.rjust(left_width - len(key) - 1)}"
-            if other_key:
-                line += f"   {other_key}:{other_value.rjust(right_width - len(other_key) - 2)}"
+        for left, right in self._header_pairs():
+            line = _cell(*left, left_width)
+            if right[0]:
+                line += " " * _GAP + _cell(*right, total - left_width - _GAP)
             lines.append(line)
         return lines
 
     def as_html(self) -> str:
         """Two HTML tables and the notes, for notebooks."""
-        half = (len(self.header) + 1) // 2
-        right = [*self.header[half:], ("", "")][:half]
         head = "\n".join(
             "<tr>" + "".join(f"<th>{_h(key)}</th><td>{_h(value)}</td>" for key, value in pair) + "</tr>"
-            for pair in zip(self.header[:half], right, strict=True)
+            for pair in self._header_pairs()
         )
         body = "\n".join(
-            f"<tr><th>{_h(name)}</th>" + "".join(f"<td>{_h(cell)}</td>" for cell in _format_row(row)) + "</tr>"
+            f"<tr><th>{_h(_printable(name))}</th>"
+            + "".join(f"<td>{_h(cell)}</td>" for cell in _format_row(row))
+            + "</tr>"
             for name, row in zip(self.names, self.numbers, strict=True)
         )
         labels = "".join(f"<th>{_h(label)}</th>" for label in self.columns)
@@ -90,14 +106,12 @@ class Summary:
 
     def as_latex(self) -> str:
         """A table for a paper; needs the package booktabs."""
-        half = (len(self.header) + 1) // 2
-        right = [*self.header[half:], ("", "")][:half]
         head = "\n".join(
-            " & ".join(_tex(cell) for pair in pairs for cell in pair) + r" \\"
-            for pairs in zip(self.header[:half], right, strict=True)
+            " & ".join(_tex(key) + " & " + _tex_number(value) for key, value in pair) + r" \\"
+            for pair in self._header_pairs()
         )
         body = "\n".join(
-            " & ".join([_tex(name), *(_tex(cell) for cell in _format_row(row))]) + r" \\"
+            " & ".join([_tex(name), *(_tex_number(cell) for cell in _format_row(row))]) + r" \\"
             for name, row in zip(self.names, self.numbers, strict=True)
         )
         labels = " & ".join(["", *(_tex(label) for label in self.columns)])
@@ -136,9 +150,9 @@ def summarise(result: Result, alpha: float = 0.05) -> Summary:
         result.params, result.bse, result.tvalues, result.pvalues, interval[:, 0], interval[:, 1], strict=True
     )
     return Summary(
-        title=f"{_MODEL[result.likelihood]}: maximum-likelihood fit",
+        title=f"{_TITLES.get(result.likelihood, result.likelihood.capitalize())}: maximum-likelihood fit",
         header=_header(result),
-        columns=("coef", "std err", "z", "P>|z|", f"[{alpha / 2:.6g}", f"{1 - alpha / 2:.6g}]"),
+        columns=("coef", "std err", "z", "P>|z|", f"[{alpha / 2:.12g}", f"{1 - alpha / 2:.12g}]"),
         names=result.names,
         numbers=tuple(tuple(float(x) for x in row) for row in numbers),
         notes=tuple(_notes(result)),
@@ -151,11 +165,11 @@ def _header(result: Result) -> tuple[tuple[str, str], ...]:
         ("Dep. Variable", _short(result.response + classes, 30)),
         ("Likelihood", f"{result.likelihood}, {result.link} link"),
         ("Covariance", "inverse Fisher information"),
-        ("Solver", f"{result.solver}, {result.iterations} iterations"),
+        ("Solver", f"{result.solver}, {_plural(result.iterations, 'iteration')}"),
         ("Passes over the data", f"{result.passes:.2f}"),
-        ("Time", f"{_seconds(result.seconds)}, {result.threads} threads, {result.isa}"),
+        ("Time", f"{_seconds(result.seconds)}, {_plural(result.threads, 'thread')}, {result.isa}"),
         ("Converged", "yes" if result.converged else "NO"),
-        ("Off the maximum by", f"{result.certificate.distance:.1e} std errors"),
+        ("Off the maximum by", f"{result.certificate.distance:.2g} std errors"),
         ("Maximum exists", {"exists": "yes, proved", "separated": "NO"}.get(result.separation.verdict, "not proved")),
     ]
     right = [
@@ -163,11 +177,11 @@ def _header(result: Result) -> tuple[tuple[str, str], ...]:
         ("Df Residuals", f"{result.df_resid:.15g}"),
         ("Df Model", str(result.df_model)),
         ("Pseudo R-squ.", _general(result.prsquared)),
-        ("Log-Likelihood", _general(result.llf)),
-        ("LL-Null", _general(result.llnull)),
+        ("Log-Likelihood", _loglik(result.llf)),
+        ("LL-Null", _loglik(result.llnull)),
         ("LLR p-value", _general(result.llr_pvalue)),
-        ("AIC", _general(result.aic)),
-        ("BIC", _general(result.bic)),
+        ("AIC", _loglik(result.aic)),
+        ("BIC", _loglik(result.bic)),
     ]
     return (*left, *right)
 
@@ -190,31 +204,49 @@ def _notes(result: Result) -> list[str]:
         notes.append("Whether the maximum exists could not be proved.")
     notes += [f"Not determined: {alias}." for alias in result.aliased]
     if result.dropped:
-        notes.append(f"{result.dropped} rows were dropped because of missing values.")
+        verb = "was" if result.dropped == 1 else "were"
+        notes.append(f"{_plural(result.dropped, 'row')} {verb} dropped because of missing values.")
+    if not result.intercept:
+        notes.append(
+            "No intercept: LL-Null is that of an intercept alone, which this model need not contain, so read the "
+            "pseudo R-squared and the LLR p-value with care."
+        )
     notes.append(f"Solver: {result.solver_reason}")
     return notes
 
 
+def _plural(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _general(value: float) -> str:
-    """Five significant digits, but no exponent where all digits fit."""
-    if not math.isfinite(value):
-        return str(value)
-    if value == 0.0:
-        return "0.000"
-    if not 1e-4 <= abs(value) < 1e8:
-        return f"{value:.3e}"
-    return f"{value:.1f}" if abs(value) >= 1e4 else f"{value:.5g}"
+    """Five significant digits."""
+    if value == 0.0 or not math.isfinite(value):
+        return f"{value:.3f}"
+    return f"{value:.5g}" if abs(value) >= 1e-4 else f"{value:.3e}"
+
+
+def _loglik(value: float) -> str:
+    """Two decimals at least: differences of log-likelihoods count, not their ratios."""
+    return f"{value:.2f}" if 1.0 <= abs(value) < 1e12 else _general(value)
 
 
 def _format_row(row: tuple[float, ...]) -> list[str]:
-    formats = (_coefficient, _coefficient, _statistic, _pvalue, _coefficient, _coefficient)
-    return [one(value) for one, value in zip(formats, row, strict=True)]
+    coef, error, z, p, lower, upper = row
+    return [
+        _coefficient(coef),
+        _coefficient(error),
+        _statistic(z),
+        f"{p:.3f}",
+        _coefficient(lower),
+        _coefficient(upper),
+    ]
 
 
 def _coefficient(value: float) -> str:
     if value == 0.0 or not math.isfinite(value):
         return f"{value:.4f}"
-    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 else f"{value:.3e}"
+    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e6 else f"{value:.3e}"
 
 
 def _pvalue(value: float) -> str:
@@ -229,12 +261,28 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.3g} s" if seconds >= 0.1 else f"{1e3 * seconds:.3g} ms"
 
 
+def _printable(text: str) -> str:
+    """Line breaks and other control characters as escapes, so that a name stays on its line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def _short(name: str, longest: int = _LONGEST_NAME) -> str:
     """Long names lose their middle."""
+    name = _printable(name)
     if len(name) <= longest:
         return name
     keep = longest - 1
     return name[: (keep + 1) // 2] + "…" + name[-(keep // 2) :]
+
+
+def _columns_of(text: str) -> int:
+    """Columns that a text takes on a terminal: East Asian characters take two, accents of their own none."""
+    return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
+
+
+def _cell(key: str, value: str, width: int) -> str:
+    """A label on the left, its value on the right."""
+    return f"{key}:{' ' * (width - _columns_of(key + value) - 1)}{value}"
 
 
 def _h(text: str) -> str:
@@ -242,4 +290,13 @@ def _h(text: str) -> str:
 
 
 def _tex(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
+    return "".join(_LATEX.get(character, character) for character in _printable(text))
+
+
+def _tex_number(text: str) -> str:
+    """Numbers with a real minus sign and powers of ten; anything else as text."""
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return _tex(text)
+    power = rf" \times 10^{{{int(match[2])}}}" if match[2] else ""
+    return f"${match[1]}{power}$" if power or text.startswith("-") else text

@@ -4,9 +4,9 @@
 # added in a binary tree over the index of the block, whose shape depends on nothing but that index. So every
 # number of threads gives the same bits. Two ways to share the work:
 #
-# - by rows: a thread takes an aligned subtree of blocks, with a Hessian of its own (narrow X, or no Hessian);
+# - by rows: a thread takes an aligned subtree of blocks, with a Hessian of its own, and waits for nobody;
 # - by columns: all threads work on one block, first on its rows, then on parts of the Hessian, of which there is
-#   one only (wide X, from SHARED_WIDTH columns).
+#   one only (very wide X, or wide X with few blocks).
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
@@ -68,7 +68,7 @@ cdef extern from "block.h":
     int64_t strip_count(const question *q) noexcept nogil
     row_vectors row_vectors_at(double *memory, int64_t length) noexcept nogil
     int evaluate_tile(const question *q, int64_t first, int rows, double *tile, int64_t panel_stride,
-                      const row_vectors *v, double *sums) noexcept nogil
+                      const row_vectors *v, double *sums, int64_t ahead) noexcept nogil
     void evaluate_block(const question *q, int64_t first, int64_t rows, const workspace *ws,
                         double *sums) noexcept nogil
     void tile_to_floats(const double *tile, int64_t panel_stride, int64_t panels, int rows,
@@ -79,9 +79,12 @@ cdef extern from "block.h":
                         int64_t rows, const workspace *ws, double *extremes) noexcept nogil
 
 cdef enum:
-    SHARED_WIDTH = 64  # from here on the threads share one Hessian
+    WIDE = 64          # from here on a Hessian is worth sharing among the threads if there are few blocks,
+    FEW_BLOCKS = 32    # namely fewer than these,
+    VERY_WIDE = 256    # and from here on in any case
     SHARED_TREE = 6    # log2 of the blocks whose Hessian is summed in place before it enters the tree
-    CHUNKS = 64        # subtrees per wave and about per thread team: enough to balance, few enough to keep
+    CHUNKS = 128       # subtrees per wave at most: enough to balance the threads
+    PARTIALS = 4000000 # doubles that their sums may take together: 32 MB
 
 # Floating-point operations between two looks for Ctrl-C, and below which no thread is started.
 cdef double WAVE_WORK = 5e9
@@ -193,7 +196,7 @@ cdef int by_rows(const question *q, int64_t size, int threads, double *total) ex
     cdef int64_t wave = max(<int64_t>1, min(blocks, <int64_t>(WAVE_WORK / work)))
     cdef int64_t chunk_blocks = 1, chunks, chunk, start, begin
     cdef int chunk_level = 0, levels = level_count(blocks), thread = 0
-    while wave // chunk_blocks > max(CHUNKS, 8 * threads):
+    while wave // chunk_blocks > max(4 * threads, min(CHUNKS, PARTIALS // size)):
         chunk_blocks *= 2
         chunk_level += 1
     chunks = (wave + chunk_blocks - 1) // chunk_blocks
@@ -230,6 +233,12 @@ cdef int by_rows(const question *q, int64_t size, int threads, double *total) ex
     finally:
         free(memory)
     return 0
+
+
+cdef bint shares_columns(const question *q) noexcept nogil:
+    """Whether the threads share one Hessian; the shape of the data decides, not the number of threads."""
+    return q.order == 2 and (q.x.width >= VERY_WIDE
+                             or (q.x.width >= WIDE and q.x.rows < <int64_t>FEW_BLOCKS * BLOCK_ROWS))
 
 
 cdef double cost_per_row(const question *q) noexcept nogil:
@@ -343,7 +352,7 @@ cdef void evaluate_tile_at(const question *q, int64_t block_first, int64_t done,
                            int64_t stride, double *vectors, double *sums) noexcept nogil:
     """A tile within the rows of a block that is packed as a whole."""
     cdef row_vectors v = row_vectors_at(vectors + done, BLOCK_ROWS)
-    cdef int padded = evaluate_tile(q, block_first + done, rows, tile + done * PANEL, stride, &v, sums)
+    cdef int padded = evaluate_tile(q, block_first + done, rows, tile + done * PANEL, stride, &v, sums, 2 * rows)
     if q.single:
         tile_to_floats(tile + done * PANEL, stride, q.x.panels, padded, groups + done * PANEL)
 
@@ -493,7 +502,7 @@ cdef class Rows:
         cdef double most = self.n * cost_per_row(q) / THREAD_WORK
         if most < threads:
             threads = <int>most
-        if q.order < 2 or q.x.width < SHARED_WIDTH:
+        if not shares_columns(q):
             threads = <int>min(<int64_t>threads, (self.n + BLOCK_ROWS - 1) // BLOCK_ROWS)
         return max(threads, 1)
 
@@ -524,7 +533,7 @@ cdef class Rows:
         try:
             q.b = self.pad_params(params, &q, total + round_up(size))
             memset(total, 0, size * sizeof(double))
-            if order == 2 and self.p >= SHARED_WIDTH:
+            if shares_columns(&q):
                 by_columns(&q, threads, total)
             else:
                 by_rows(&q, size, threads, total)

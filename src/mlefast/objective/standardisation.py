@@ -32,13 +32,13 @@ class Standardisation:
         if not self.intercept:
             return np.asarray(params * self.scale)
         slopes = params[1:] * self.scale
-        return np.concatenate(([params[0] - slopes @ self.centre], slopes))
+        return np.hstack([params[0] - slopes @ self.centre, slopes])
 
     def from_user(self, params: Vector) -> Vector:
         """The inverse of `to_user`."""
         if not self.intercept:
-            return np.asarray(params / self.scale)
-        return np.concatenate(([params[0] + params[1:] @ self.centre], params[1:] / self.scale))
+            return np.divide(params, self.scale)
+        return np.hstack([params[0] + params[1:] @ self.centre, params[1:] / self.scale])
 
     def covariance_to_user(self, covariance: Matrix) -> Matrix:
         """J C J' with J the matrix of `to_user`."""
@@ -49,7 +49,7 @@ class Standardisation:
         answer[0, 0] += self.centre @ cross - 2.0 * (answer[0, 1:] @ self.centre)
         answer[0, 1:] -= cross
         answer[1:, 0] = answer[0, 1:]
-        return answer
+        return np.asarray(answer)
 
 
 def standardise(groups: tuple[NDArray[Any], ...], rows: int, intercept: bool) -> Standardisation:

@@ -13,6 +13,7 @@
 enum { NLL, FINITE, SUM_D1, SUM_D2, HEADER = 8 };
 enum { BLOCK_ROWS = 1024 };   /* the unit of the summation tree: never depends on n or the number of threads */
 enum { HESSIAN_ROWS = 128 };  /* rows over which a register tile sums */
+enum { BATCH_ROWS = 16 };     /* rows that go from memory to their derivatives together */
 
 typedef struct {
     design x;
@@ -55,19 +56,21 @@ static void blank_absent_rows(const row_vectors *v, double *tile, int64_t panel_
         }
 }
 
-/* X, y, weights and offset of rows [first, first + rows) into the tile; returns the rows rounded up to a whole
- * number of vectors, the added ones absent. */
-static int load_tile(const question *q, int64_t first, int rows, double *tile, int64_t panel_stride,
+/* X, y, weights and offset of rows [first, first + rows) into a tile; returns the rows rounded up to a whole number of
+ * vectors, the added ones absent. */
+static int load_rows(const question *q, int64_t first, int rows, double *tile, int64_t panel_stride,
                      const row_vectors *v) {
     int padded = (rows + 7) & ~7;
     for (int64_t panel = 0; panel < q->x.panels; ++panel)
         pack_panel(&q->x, panel, first, rows, tile + panel * panel_stride);
-    if (q->offset) read_column(q->offset, first, rows, v->eta, 1);
-    for (int i = 0; i < padded; ++i) v->eta[i] = (q->offset && i < rows ? v->eta[i] : 0.0) + q->intercept;
+    for (int i = 0; i < padded; ++i) v->eta[i] = q->intercept;
+    if (q->offset) {
+        read_column(q->offset, first, rows, v->nll, 1);
+        for (int i = 0; i < rows; ++i) v->eta[i] += v->nll[i];
+    }
     read_column(q->y, first, rows, v->y, 1);
+    for (int i = 0; i < padded; ++i) v->weights[i] = i < rows;
     if (q->weights) read_column(q->weights, first, rows, v->weights, 1);
-    else for (int i = 0; i < rows; ++i) v->weights[i] = 1.0;
-    for (int i = rows; i < padded; ++i) v->weights[i] = 0.0;
     if (q->weights || padded > rows) blank_absent_rows(v, tile, panel_stride, q->x.panels, padded);
     return padded;
 }
@@ -95,12 +98,25 @@ static void add_row_sums(const row_vectors *v, int rows, int order, double *sums
     sums[SUM_D2] += vd_sum(s2);
 }
 
-/* Everything but the Hessian for rows [first, first + rows); leaves the tile and d2 for it. */
+INLINE row_vectors row_vectors_from(const row_vectors *v, int64_t row) {
+    row_vectors later = {v->eta + row, v->y + row, v->weights + row, v->nll + row, v->d1 + row, v->d2 + row};
+    return later;
+}
+
+/* Everything but the Hessian for rows [first, first + rows); leaves the tile and d2 for it. Rows go through in batches,
+ * while those `ahead` rows later are fetched from memory; 0 fetches nothing. */
 static int evaluate_tile(const question *q, int64_t first, int rows, double *tile, int64_t panel_stride,
-                         const row_vectors *v, double *sums) {
-    int padded = load_tile(q, first, rows, tile, panel_stride, v);
-    add_linear_predictor(tile, panel_stride, q->x.panels, padded, q->b, v->eta);
-    q->leaf(padded, v->eta, v->y, v->nll, v->d1, v->d2);
+                         const row_vectors *v, double *sums, int64_t ahead) {
+    int padded = 0;
+    for (int done = 0; done < rows; done += BATCH_ROWS) {
+        int count = rows - done < BATCH_ROWS ? rows - done : BATCH_ROWS;
+        row_vectors batch = row_vectors_from(v, done);
+        if (ahead) prefetch_rows(&q->x, first + done + ahead, count);
+        int whole = load_rows(q, first + done, count, tile + done * PANEL, panel_stride, &batch);
+        add_linear_predictor(tile + done * PANEL, panel_stride, q->x.panels, whole, q->b, batch.eta);
+        q->leaf(whole, batch.eta, batch.y, batch.nll, batch.d1, batch.d2);
+        padded += whole;
+    }
     add_row_sums(v, padded, q->order, sums);
     double *xd1 = sums + HEADER, *xd2 = xd1 + q->x.panels * PANEL;
     if (q->order > 0)
@@ -143,7 +159,7 @@ static void evaluate_block(const question *q, int64_t first, int64_t rows, const
     const hessian_part all = {0, strip_count(q), 0, q->x.width};
     for (int64_t done = 0; done < rows; done += step) {
         int count = rows - done < step ? (int)(rows - done) : step;
-        int padded = evaluate_tile(q, first + done, count, ws->tile, panel_stride, &v, sums);
+        int padded = evaluate_tile(q, first + done, count, ws->tile, panel_stride, &v, sums, step);
         if (q->order < 2) continue;
         if (q->single) tile_to_floats(ws->tile, panel_stride, panels, padded, ws->groups);
         add_tile_hessian(q, ws->tile, ws->groups, panel_stride, padded, v.d2, &all, ws->strip,
@@ -159,7 +175,7 @@ static void scan_direction(const question *q, direction_scan scan, const double 
     row_vectors v = row_vectors_at(ws->vectors, step);
     for (int64_t done = 0; done < rows; done += step) {
         int count = rows - done < step ? (int)(rows - done) : step;
-        int padded = load_tile(q, first + done, count, ws->tile, panel_stride, &v);
+        int padded = load_rows(q, first + done, count, ws->tile, panel_stride, &v);
         for (int i = 0; i < padded; ++i) v.d1[i] = d_intercept;
         add_linear_predictor(ws->tile, panel_stride, q->x.panels, padded, q->b, v.eta);
         add_linear_predictor(ws->tile, panel_stride, q->x.panels, padded, d, v.d1);

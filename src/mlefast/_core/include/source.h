@@ -63,6 +63,10 @@ static void convert_native(const char *from, int64_t stride, int32_t type, int r
 /* Rows [first, first + rows) of one column as doubles, `step` doubles apart. */
 static void read_column(const column *c, int64_t first, int rows, double *to, int step) {
     const char *from = c->data + first * c->stride;
+    if (c->type == F64 && !c->swapped && c->stride == 8 && step == 1) {
+        memcpy(to, from, rows * sizeof(double));
+        return;
+    }
     if (!c->swapped) {
         convert_native(from, c->stride, c->type, rows, to, step);
         return;
@@ -176,6 +180,25 @@ INLINE void pack_one_by_one(const column *c, int64_t first, int rows, int count,
     else if (is_float) function(c, first, rows, count, 1, 0, centre, scale, to);                              \
     else if (affine) function(c, first, rows, count, 0, 1, centre, scale, to);                                \
     else function(c, first, rows, count, 0, 0, centre, scale, to)
+
+/* Ask for rows [first, first + rows) ahead of their use, a cache line at a time. The hardware's own prefetchers
+ * give up at the strides of a tile. */
+static void prefetch_rows(const design *x, int64_t first, int rows) {
+    if (first + rows > x->rows) return;
+    for (int64_t panel = 0; panel < x->panels; ++panel) {
+        const column *c = x->columns + panel * PANEL;
+        int64_t left = x->width - panel * PANEL, size = element_size(c[0].type);
+        int count = left < PANEL ? (int)left : PANEL;
+        if (x->kinds[panel] == BY_ROWS) {
+            const char *from = c[0].data + first * c[0].stride;
+            if (size == 4 && panel % 2) continue; /* two panels of floats to a line */
+            for (int i = 0; i < rows; ++i) PREFETCH(from + i * c[0].stride);
+        } else if (x->kinds[panel] == BY_COLUMNS) {
+            for (int j = 0; j < count; ++j)
+                for (int64_t byte = 0; byte < rows * size; byte += 64) PREFETCH(c[j].data + first * size + byte);
+        }
+    }
+}
 
 /* One panel of rows [first, first + rows); columns beyond the last are zero. */
 static void pack_panel(const design *x, int64_t panel, int64_t first, int rows, double *to) {
