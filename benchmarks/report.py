@@ -24,7 +24,7 @@ def measure() -> list[Row]:
     """All timings, a row per case and question, with those of mlefast and of NumPy."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "benchmarks.json"
-        command = [sys.executable, "-m", "pytest", str(HERE / "bench_numpy.py"), "-q", "--benchmark-columns=median"]
+        command = [sys.executable, "-m", "pytest", str(HERE / "bench_numpy.py"), "-q", "-o", f"pythonpath={HERE}"]
         subprocess.run([*command, f"--benchmark-json={path}"], check=True, stdout=sys.stderr)
         runs = json.loads(path.read_text())["benchmarks"]
     rows: dict[tuple[str, str], Row] = defaultdict(dict)

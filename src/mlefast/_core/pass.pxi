@@ -68,7 +68,7 @@ cdef extern from "block.h":
     int64_t strip_count(const question *q) noexcept nogil
     row_vectors row_vectors_at(double *memory, int64_t length) noexcept nogil
     int evaluate_tile(const question *q, int64_t first, int rows, double *tile, int64_t panel_stride,
-                      const row_vectors *v, double *sums, int64_t ahead) noexcept nogil
+                      const row_vectors *v, double *sums) noexcept nogil
     void evaluate_block(const question *q, int64_t first, int64_t rows, const workspace *ws,
                         double *sums) noexcept nogil
     void tile_to_floats(const double *tile, int64_t panel_stride, int64_t panels, int rows,
@@ -352,7 +352,7 @@ cdef void evaluate_tile_at(const question *q, int64_t block_first, int64_t done,
                            int64_t stride, double *vectors, double *sums) noexcept nogil:
     """A tile within the rows of a block that is packed as a whole."""
     cdef row_vectors v = row_vectors_at(vectors + done, BLOCK_ROWS)
-    cdef int padded = evaluate_tile(q, block_first + done, rows, tile + done * PANEL, stride, &v, sums, 2 * rows)
+    cdef int padded = evaluate_tile(q, block_first + done, rows, tile + done * PANEL, stride, &v, sums)
     if q.single:
         tile_to_floats(tile + done * PANEL, stride, q.x.panels, padded, groups + done * PANEL)
 

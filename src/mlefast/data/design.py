@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from mlefast.errors import DataError
 
 READABLE = frozenset("?bBhHiIlLqQfd")
-ENCODE = "encode it as numbers, or use fit_formula, which does"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Design:
     """Columns of X: 2-D arrays side by side, any stride, byte order and numeric type, never copies of the user's."""
 
@@ -60,46 +59,73 @@ def read_design(x: Any, names: Sequence[str] | None = None) -> Design:
         design = _from_array(x)
     elif hasattr(x, "tocsr"):
         raise DataError("X is a sparse matrix, which cannot be read yet. Use X.toarray() if it fits in memory.")
-    elif hasattr(x, "__array_interface__") or isinstance(x, list | tuple):
-        design = _from_array(np.asarray(x))
-    elif hasattr(x, "__dataframe__") or hasattr(x, "__arrow_c_stream__") or hasattr(x, "columns"):
+    elif is_frame(x):
         from .frame import frame_columns
 
         design = frame_columns(x)
     else:
-        design = _from_array(np.asarray(x))
+        design = _from_array(plain_array(x, "X"))
     if design.rows == 0:
         raise DataError("X has no rows. Check the filter that made the data.")
-    return design if names is None else _renamed(design, tuple(str(name) for name in names))
+    return design if names is None else _renamed(design, names)
 
 
-def _renamed(design: Design, names: tuple[str, ...]) -> Design:
-    if len(names) != design.columns:
-        raise DataError(f"names has {len(names)} entries, X has {design.columns} columns. Give one name per column.")
+def is_frame(values: Any) -> bool:
+    """Whether values are a table or a column of a data-frame library rather than something for NumPy."""
+    return (
+        hasattr(values, "__arrow_c_stream__")
+        or hasattr(values, "__dataframe__")
+        or hasattr(values, "iloc")
+        or hasattr(type(values), "columns")  # of the class: asking a lazy frame itself would make it work
+    )
+
+
+def plain_array(values: Any, what: str) -> NDArray[Any]:
+    """What NumPy makes of array-likes, and DataError where it would fail or forget a mask."""
+    if isinstance(values, np.ma.MaskedArray) and (masked := int(np.sum(values.mask))):
+        raise DataError(
+            f"{what} is a masked array, and {masked} of its entries are masked. Use "
+            f"{what}.astype(float).filled(np.nan)."
+        )
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise DataError(f"{what} is not rectangular: its rows have different lengths. Make them equal.") from None
+
+
+def require_distinct(names: Sequence[str], where: str) -> None:
+    """DataError for the first name that stands there twice."""
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"names holds {twice!r} more than once. Give each column a name of its own.")
-    return Design(design.groups, design.rows, design.columns, names)
+        raise DataError(f"{where} holds {twice!r} more than once. Give each column a name of its own.")
+
+
+def _renamed(design: Design, names: Sequence[str]) -> Design:
+    if isinstance(names, str):
+        raise DataError(f"names is one string, {names!r}. Give a list with one name per column.")
+    given = tuple(str(name) for name in names)
+    if len(given) != design.columns:
+        raise DataError(f"names has {len(given)} entries, X has {design.columns} columns. Give one name per column.")
+    require_distinct(given, "names")
+    return Design(design.groups, design.rows, design.columns, given)
 
 
 def _from_array(x: NDArray[Any]) -> Design:
     if x.ndim == 1:
         x = x[:, np.newaxis]
     if x.ndim != 2:
-        raise DataError(f"X has {x.ndim} dimensions; it must have two: rows and columns.")
+        raise DataError(f"X has {x.ndim} dimensions; it must have two: rows and columns. Use an array or a data frame.")
     if x.dtype.char not in READABLE:
-        raise DataError(f"X has the type {x.dtype}, which is not read. {type_remedy(x.dtype)}")
+        raise DataError(f"X has the type {x.dtype}, which is not read. {type_remedy(x.dtype, 'X')}")
     return Design((x,), x.shape[0], x.shape[1], None)
 
 
-def type_remedy(dtype: np.dtype[Any]) -> str:
+def type_remedy(dtype: np.dtype[Any], what: str) -> str:
     """What to do about a type that the pass does not read."""
-    if dtype.kind in "fc":
-        return (
-            "Use X.astype(float)."
-            if dtype.kind == "f"
-            else "Complex numbers have no place in a likelihood; use the parts."
-        )
+    if dtype.kind == "f":
+        return f"Use {what}.astype(float)."
+    if dtype.kind == "c":
+        return "Complex numbers have no place in a likelihood; use the parts."
     if dtype.kind == "O":
-        return "If all entries are numbers use X.astype(float); otherwise encode the columns or use fit_formula."
+        return f"If all entries are numbers use {what}.astype(float); otherwise encode them or use fit_formula."
     return "Encode it as numbers, or use fit_formula, which does."

@@ -22,10 +22,11 @@ _OUTPUT = (".csv", ".json", ".parquet")
 
 def _kind(path: Path) -> str:
     """The extension that says how to read a file; .csv.gz counts as .csv."""
-    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
-    if suffix.lower() not in (*_CSV, *_PARQUET):
+    packed = path.suffix.lower() == ".gz"
+    suffix = (Path(path.stem).suffix if packed else path.suffix).lower()
+    if suffix not in _CSV and (packed or suffix not in _PARQUET):
         raise DataError(f"{path}: unknown kind of file; possible: .csv, .csv.gz, .tsv, .parquet, .pq.")
-    return suffix.lower()
+    return suffix
 
 
 def _require_file(path: Path) -> None:
@@ -69,7 +70,10 @@ def read_table(path: str | os.PathLike[str], columns: Sequence[str] | None = Non
 
     file = Path(path)
     kind = _kind(file)
-    _require_file(file)
+    try:
+        _require_file(file)
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror or error}.") from None
     try:
         present = _column_names(file, kind)
         if columns is not None:
@@ -81,7 +85,18 @@ def read_table(path: str | os.PathLike[str], columns: Sequence[str] | None = Non
         ) from None
     if table.num_rows == 0:
         raise DataError(f"{file} has no rows.")
+    if kind in _CSV:
+        _require_text(table, file)
     return table
+
+
+def _require_text(table: pa.Table, file: Path) -> None:
+    """DataError for columns that pyarrow kept as bytes because they are no UTF-8."""
+    import pyarrow as pa
+
+    for field in table.schema:
+        if pa.types.is_binary(field.type):
+            raise DataError(f"{file}: column {field.name!r} is not UTF-8 text. Save the file in UTF-8.")
 
 
 def require_columns(columns: Sequence[str], present: Sequence[str], where: str) -> None:
@@ -91,6 +106,8 @@ def require_columns(columns: Sequence[str], present: Sequence[str], where: str) 
             close = difflib.get_close_matches(name, present, n=3)
             hint = f"Did you mean {', '.join(close)}?" if close else f"It has: {', '.join(present[:10])}."
             raise DataError(f"{where} has no column {name!r}. {hint}")
+        if present.count(name) > 1:
+            raise DataError(f"{where} has {present.count(name)} columns named {name!r}. Rename all but one.")
 
 
 def _column_names(file: Path, kind: str) -> list[str]:
@@ -129,12 +146,15 @@ def require_writable(path: str | os.PathLike[str]) -> None:
     file = Path(path)
     if file.suffix.lower() not in _OUTPUT:
         raise DataError(f"{file}: unknown kind of file for the coefficients; possible: {', '.join(_OUTPUT)}.")
-    if file.is_dir():
-        raise DataError(f"{file} is a directory. Give the path of a file.")
-    if not file.parent.is_dir():
-        raise DataError(f"{file.parent} is not a directory, so nothing can be written there. Make it first.")
-    if not os.access(file if file.exists() else file.parent, os.W_OK):
-        raise DataError(f"{file} cannot be written: permission denied. Choose another place.")
+    try:
+        if file.is_dir():
+            raise DataError(f"{file} is a directory. Give the path of a file.")
+        if not file.parent.is_dir():
+            raise DataError(f"{file.parent} is not a directory, so nothing can be written there. Make it first.")
+        if not os.access(file if file.exists() else file.parent, os.W_OK):
+            raise DataError(f"{file} cannot be written: permission denied. Choose another place.")
+    except OSError as error:  # such as a name that is too long
+        raise DataError(f"{file} cannot be written: {error.strerror or error}. Choose another place.") from None
 
 
 def write_coefficients(columns: Mapping[str, Sequence[Any]], path: str | os.PathLike[str]) -> None:

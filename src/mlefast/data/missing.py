@@ -6,7 +6,8 @@ Fits look for them only after a pass came back without a finite answer, so clean
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,17 +20,19 @@ from .design import Design
 _BLOCK_ELEMENTS = 1 << 20  # keep what the search needs at a few megabytes
 
 
-def _blocks(array: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
+def _blocks(array: NDArray[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
     step = max(1, _BLOCK_ELEMENTS // max(1, array.shape[1]))
     for first in range(0, array.shape[0], step):
-        yield first, array[first : first + step]
+        rows = slice(first, first + step)
+        yield rows, array[rows]
 
 
-def _vector_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
+def missing_values(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """True where a number is NaN or a label is None or NaN."""
     if values.dtype.kind == "f":
         return np.asarray(np.isnan(values))
     if values.dtype.kind == "O":
-        return np.fromiter((v is None or v != v for v in values), dtype=np.bool_, count=len(values))
+        return np.fromiter((label is None or label != label for label in values), dtype=np.bool_, count=len(values))
     return np.zeros(len(values), dtype=np.bool_)
 
 
@@ -38,32 +41,45 @@ def missing_rows(design: Design, *vectors: NDArray[Any] | None) -> NDArray[np.bo
     missing = np.zeros(design.rows, dtype=np.bool_)
     for group in design.groups:
         if group.dtype.kind == "f":
-            for first, block in _blocks(group):
-                missing[first : first + len(block)] |= np.isnan(block).any(axis=1)
+            for rows, block in _blocks(group):
+                missing[rows] |= np.isnan(block).any(axis=1)
     for vector in vectors:
         if vector is not None:
-            missing |= _vector_missing(vector)
+            missing |= missing_values(vector)
     return missing
 
 
-def _describe(what: str, bad: NDArray[np.intp], values: NDArray[Any]) -> DataError:
+def counted(number: int, noun: str) -> str:
+    """Such as "1 row" and "2 rows"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def first_rows(rows: Iterable[Any]) -> str:
+    """Such as "first rows: 3, 5", counted from 0."""
+    return f"first rows: {', '.join(str(row) for row in islice(rows, 5))}"
+
+
+def _describe(what: str, bad: NDArray[np.intp], values: NDArray[Any], others: int = 0) -> DataError:
     missing = int(np.isnan(values).sum())
-    kind = (
-        "missing values (NaN)"
-        if missing == len(values)
-        else "infinite values"
-        if missing == 0
-        else "NaN or infinite values"
-    )
-    first = ", ".join(str(i) for i in bad[:5])
-    remedy = 'Use missing="drop" or fill them in.' if missing else "Remove or cap them."
-    return DataError(f"{what} has {len(bad)} {kind} (first rows: {first}). {remedy}")
+    if missing == len(values):
+        kind, remedy = counted(missing, "missing value") + " (NaN)", 'Use missing="drop" or fill them in.'
+    elif missing == 0:
+        kind, remedy = counted(len(values), "infinite value"), "Remove or cap them."
+    else:
+        kind = f"{counted(missing, 'missing value')} (NaN) and {counted(len(values) - missing, 'infinite value')}"
+        remedy = 'Remove or cap the infinite ones, and use missing="drop" or fill in the others.'
+    also = f" Also affected: {counted(others, 'other column')}." if others else ""
+    return DataError(f"{what} has {kind} ({first_rows(bad)}).{also} {remedy}")
 
 
 def require_finite_vectors(**vectors: NDArray[Any] | None) -> None:
     """Raise DataError for the first of the named vectors that holds NaN or infinity."""
     for what, vector in vectors.items():
-        if vector is not None and vector.dtype.kind == "f" and not np.isfinite(vector.sum(dtype=np.float64)):
+        if vector is None or vector.dtype.kind != "f":
+            continue
+        with np.errstate(over="ignore", invalid="ignore"):  # the sum only says whether a closer look is needed
+            total = vector.sum(dtype=np.float64)
+        if not np.isfinite(total):
             bad = np.flatnonzero(~np.isfinite(vector))
             if bad.size:
                 raise _describe(what, bad, vector[bad])
@@ -71,14 +87,34 @@ def require_finite_vectors(**vectors: NDArray[Any] | None) -> None:
 
 def require_finite(design: Design, absent: NDArray[np.bool_] | None = None) -> None:
     """Raise DataError for the first column of X that holds NaN or infinity in a row that is not absent."""
-    position = 0
+    counts = [_not_finite(group, absent) for group in design.groups]
+    affected = np.flatnonzero(np.concatenate(counts)) if counts else np.empty(0, dtype=np.intp)
+    if not affected.size:
+        return
+    j = int(affected[0])
+    column = _column(design, j)
+    bad = ~np.isfinite(column)
+    if absent is not None:
+        bad &= ~absent
+    rows = np.flatnonzero(bad)
+    raise _describe(f"column {design.names[j]!r} of X", rows, column[rows], affected.size - 1)
+
+
+def _not_finite(group: NDArray[Any], absent: NDArray[np.bool_] | None) -> NDArray[np.intp]:
+    """How many values of each column are NaN or infinite; one reading, whatever the order of the array."""
+    counts = np.zeros(group.shape[1], dtype=np.intp)
+    if group.dtype.kind == "f":
+        for rows, block in _blocks(group):
+            bad = ~np.isfinite(block)
+            if absent is not None:
+                bad &= ~absent[rows, np.newaxis]
+            counts += np.count_nonzero(bad, axis=0)
+    return counts
+
+
+def _column(design: Design, position: int) -> NDArray[Any]:
     for group in design.groups:
-        if group.dtype.kind == "f":
-            for j in range(group.shape[1]):
-                bad = ~np.isfinite(group[:, j])
-                if absent is not None:
-                    bad &= ~absent
-                rows = np.flatnonzero(bad)
-                if rows.size:
-                    raise _describe(f"column {design.names[position + j]!r} of X", rows, group[rows, j])
-        position += group.shape[1]
+        if position < group.shape[1]:
+            break
+        position -= group.shape[1]
+    return group[:, position]

@@ -13,7 +13,6 @@
 enum { NLL, FINITE, SUM_D1, SUM_D2, HEADER = 8 };
 enum { BLOCK_ROWS = 1024 };   /* the unit of the summation tree: never depends on n or the number of threads */
 enum { HESSIAN_ROWS = 128 };  /* rows over which a register tile sums */
-enum { BATCH_ROWS = 16 };     /* rows that go from memory to their derivatives together */
 
 typedef struct {
     design x;
@@ -38,9 +37,9 @@ INLINE row_vectors row_vectors_at(double *memory, int64_t length) {
     return v;
 }
 
-/* Rows of a tile, such that it takes at most about a quarter of a megabyte. */
+/* Rows of a tile: narrow ones stay in the first-level cache beside what streams in, wide ones in the second. */
 INLINE int tile_rows(int64_t panels) {
-    int rows = HESSIAN_ROWS;
+    int rows = panels <= 8 ? HESSIAN_ROWS / 2 : HESSIAN_ROWS;
     while (rows > 16 && rows * panels * PANEL * 8 > (1 << 18)) rows /= 2;
     return rows;
 }
@@ -58,11 +57,10 @@ static void blank_absent_rows(const row_vectors *v, double *tile, int64_t panel_
 
 /* X, y, weights and offset of rows [first, first + rows) into a tile; returns the rows rounded up to a whole number of
  * vectors, the added ones absent. */
-static int load_rows(const question *q, int64_t first, int rows, double *tile, int64_t panel_stride,
+static int load_tile(const question *q, int64_t first, int rows, double *tile, int64_t panel_stride,
                      const row_vectors *v) {
     int padded = (rows + 7) & ~7;
-    for (int64_t panel = 0; panel < q->x.panels; ++panel)
-        pack_panel(&q->x, panel, first, rows, tile + panel * panel_stride);
+    pack_tile(&q->x, first, rows, tile, panel_stride);
     for (int i = 0; i < padded; ++i) v->eta[i] = q->intercept;
     if (q->offset) {
         read_column(q->offset, first, rows, v->nll, 1);
@@ -98,25 +96,12 @@ static void add_row_sums(const row_vectors *v, int rows, int order, double *sums
     sums[SUM_D2] += vd_sum(s2);
 }
 
-INLINE row_vectors row_vectors_from(const row_vectors *v, int64_t row) {
-    row_vectors later = {v->eta + row, v->y + row, v->weights + row, v->nll + row, v->d1 + row, v->d2 + row};
-    return later;
-}
-
-/* Everything but the Hessian for rows [first, first + rows); leaves the tile and d2 for it. Rows go through in batches,
- * while those `ahead` rows later are fetched from memory; 0 fetches nothing. */
+/* Everything but the Hessian for rows [first, first + rows); leaves the tile and d2 for it. */
 static int evaluate_tile(const question *q, int64_t first, int rows, double *tile, int64_t panel_stride,
-                         const row_vectors *v, double *sums, int64_t ahead) {
-    int padded = 0;
-    for (int done = 0; done < rows; done += BATCH_ROWS) {
-        int count = rows - done < BATCH_ROWS ? rows - done : BATCH_ROWS;
-        row_vectors batch = row_vectors_from(v, done);
-        if (ahead) prefetch_rows(&q->x, first + done + ahead, count);
-        int whole = load_rows(q, first + done, count, tile + done * PANEL, panel_stride, &batch);
-        add_linear_predictor(tile + done * PANEL, panel_stride, q->x.panels, whole, q->b, batch.eta);
-        q->leaf(whole, batch.eta, batch.y, batch.nll, batch.d1, batch.d2);
-        padded += whole;
-    }
+                         const row_vectors *v, double *sums) {
+    int padded = load_tile(q, first, rows, tile, panel_stride, v);
+    add_linear_predictor(tile, panel_stride, q->x.panels, padded, q->b, v->eta);
+    q->leaf(padded, v->eta, v->y, v->nll, v->d1, v->d2);
     add_row_sums(v, padded, q->order, sums);
     double *xd1 = sums + HEADER, *xd2 = xd1 + q->x.panels * PANEL;
     if (q->order > 0)
@@ -159,7 +144,7 @@ static void evaluate_block(const question *q, int64_t first, int64_t rows, const
     const hessian_part all = {0, strip_count(q), 0, q->x.width};
     for (int64_t done = 0; done < rows; done += step) {
         int count = rows - done < step ? (int)(rows - done) : step;
-        int padded = evaluate_tile(q, first + done, count, ws->tile, panel_stride, &v, sums, step);
+        int padded = evaluate_tile(q, first + done, count, ws->tile, panel_stride, &v, sums);
         if (q->order < 2) continue;
         if (q->single) tile_to_floats(ws->tile, panel_stride, panels, padded, ws->groups);
         add_tile_hessian(q, ws->tile, ws->groups, panel_stride, padded, v.d2, &all, ws->strip,
@@ -175,7 +160,7 @@ static void scan_direction(const question *q, direction_scan scan, const double 
     row_vectors v = row_vectors_at(ws->vectors, step);
     for (int64_t done = 0; done < rows; done += step) {
         int count = rows - done < step ? (int)(rows - done) : step;
-        int padded = load_rows(q, first + done, count, ws->tile, panel_stride, &v);
+        int padded = load_tile(q, first + done, count, ws->tile, panel_stride, &v);
         for (int i = 0; i < padded; ++i) v.d1[i] = d_intercept;
         add_linear_predictor(ws->tile, panel_stride, q->x.panels, padded, q->b, v.eta);
         add_linear_predictor(ws->tile, panel_stride, q->x.panels, padded, d, v.d1);

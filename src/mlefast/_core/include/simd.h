@@ -10,6 +10,11 @@
 
 #include <stdint.h>
 #include <string.h>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
 
 #if defined(__AVX512F__)
 #define VD_LANES 8
@@ -25,13 +30,11 @@
 #define INLINE static __forceinline
 #define RESTRICT __restrict
 #define ALIGNED __declspec(align(64))
-#define PREFETCH(address) ((void)(address))
 #define UNROLL
 #else
 #define INLINE static inline __attribute__((always_inline))
 #define RESTRICT restrict
 #define ALIGNED __attribute__((aligned(64)))
-#define PREFETCH(address) __builtin_prefetch(address, 0, 2)
 #if defined(__clang__)
 #define UNROLL _Pragma("unroll")
 #else
@@ -162,9 +165,32 @@ INLINE void vd_zip(vd a, vd b, vd *low, vd *high, int block) {
 
 #endif
 
-/* c - a b without rounding the product, which the correction of a quotient needs. */
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
-INLINE vd vd_residual(vd a, vd b, vd c) { return vd_fma(vd_sub(vd_zero(), a), b, c); }
+/* c - a b without rounding the product, which the correction of a quotient needs: by an explicit fused instruction,
+ * since whether the compiler fuses an expression depends on its options. */
+#if defined(__AVX512F__)
+INLINE vd vd_residual(vd a, vd b, vd c) {
+    __m512d p, q, r;
+    memcpy(&p, &a, sizeof p), memcpy(&q, &b, sizeof q), memcpy(&r, &c, sizeof r);
+    r = _mm512_fnmadd_pd(p, q, r);
+    memcpy(&c, &r, sizeof c);
+    return c;
+}
+#elif defined(__AVX2__)
+INLINE vd vd_residual(vd a, vd b, vd c) {
+    __m256d p, q, r;
+    memcpy(&p, &a, sizeof p), memcpy(&q, &b, sizeof q), memcpy(&r, &c, sizeof r);
+    r = _mm256_fnmadd_pd(p, q, r);
+    memcpy(&c, &r, sizeof c);
+    return c;
+}
+#elif defined(__aarch64__)
+INLINE vd vd_residual(vd a, vd b, vd c) {
+    float64x2_t p, q, r;
+    memcpy(&p, &a, sizeof p), memcpy(&q, &b, sizeof q), memcpy(&r, &c, sizeof r);
+    r = vfmsq_f64(r, p, q);
+    memcpy(&c, &r, sizeof c);
+    return c;
+}
 #else
 /* Dekker (1971): split each factor in two halves of 26 bits, whose products are exact. */
 INLINE vd vd_high_half(vd a) {

@@ -103,36 +103,43 @@ INLINE vi panel_mask(int count, int k) {
     return mask;
 }
 
-/* Panels whose columns lie side by side in memory: copy the eight values of each row. Rows that are followed by
- * others may be read beyond their end; what is read there is masked out. */
-INLINE void pack_by_rows(const column *c, int64_t first, int rows, int count, int is_float, int affine,
-                         const double *centre, const double *scale, double *to) {
-    int64_t size = is_float ? 4 : 8, stride = c[0].stride;
+/* A run of panels whose columns lie side by side in memory: the rows are read from end to end, since memory is fastest
+ * in order. Rows that are followed by others may be read beyond their end; what is read there is masked out. */
+INLINE void pack_by_rows(const column *c, int64_t first, int rows, int64_t width, int is_float, int affine,
+                         const double *centre, const double *scale, double *to, int64_t panel_stride) {
+    int64_t size = is_float ? 4 : 8, stride = c[0].stride, whole = width / PANEL * PANEL;
+    int tail = (int)(width - whole);
     const char *from = c[0].data + first * stride;
-    int i = 0;
-    int64_t whole = rows;
-    if (count < PANEL) { /* rows after which at least PANEL elements are the array's own */
-        int64_t beyond = stride > 0 ? (c[0].after - from) - PANEL * size : -1;
-        whole = beyond < 0 ? 0 : beyond / stride + 1;
-        if (whole > rows) whole = rows;
+    for (int i = 0; i < rows; ++i, from += stride, to += PANEL) {
+        double *row = to;
+        int64_t j = 0;
+        for (; j < whole; j += PANEL, row += panel_stride)
+            for (int k = 0; k < PANEL; k += VD_LANES) {
+                vd x = load_element_vector(from + (j + k) * size, is_float);
+                if (affine) x = vd_mul(vd_sub(x, vd_load(centre + j + k)), vd_load(scale + j + k));
+                vd_store(row + k, x);
+            }
+        if (!tail) continue;
+        if (stride > 0 && from + (whole + PANEL) * size <= c[0].after) {
+            for (int k = 0; k < PANEL; k += VD_LANES) {
+                vd x = load_element_vector(from + (j + k) * size, is_float);
+                if (affine) x = vd_mul(vd_sub(x, vd_load(centre + j + k)), vd_load(scale + j + k));
+                vd_store(row + k, vd_mask(panel_mask(tail, k), x));
+            }
+        } else {
+            for (int k = 0; k < PANEL; ++k) {
+                double x = 0.0;
+                if (k < tail) x = is_float ? (double)((const float *)from)[j + k] : ((const double *)from)[j + k];
+                row[k] = affine && k < tail ? (x - centre[j + k]) * scale[j + k] : x;
+            }
+        }
     }
-    for (; i < whole; ++i, from += stride, to += PANEL)
-        for (int k = 0; k < PANEL; k += VD_LANES) {
-            vd x = load_element_vector(from + k * size, is_float);
-            if (affine) x = vd_mul(vd_sub(x, vd_load(centre + k)), vd_load(scale + k));
-            vd_store(to + k, count < PANEL ? vd_mask(panel_mask(count, k), x) : x);
-        }
-    for (; i < rows; ++i, from += stride, to += PANEL)
-        for (int k = 0; k < PANEL; ++k) {
-            double x = 0.0;
-            if (k < count) x = is_float ? (double)((const float *)from)[k] : ((const double *)from)[k];
-            to[k] = affine && k < count ? (x - centre[k]) * scale[k] : x;
-        }
 }
 
 /* Panels of contiguous columns: squares of VD_LANES rows and columns are transposed in registers. */
 INLINE void pack_by_columns(const column *c, int64_t first, int rows, int count, int is_float, int affine,
-                            const double *centre, const double *scale, double *to) {
+                            const double *centre, const double *scale, double *to, int64_t panel_stride) {
+    (void)panel_stride; /* a panel at a time */
     int64_t size = is_float ? 4 : 8;
     for (int k = 0; k < PANEL; k += VD_LANES) {
         int i = 0;
@@ -175,50 +182,45 @@ INLINE void pack_one_by_one(const column *c, int64_t first, int rows, int count,
     }
 }
 
-#define PACK_CASES(function)                                                                                  \
-    if (is_float && affine) function(c, first, rows, count, 1, 1, centre, scale, to);                         \
-    else if (is_float) function(c, first, rows, count, 1, 0, centre, scale, to);                              \
-    else if (affine) function(c, first, rows, count, 0, 1, centre, scale, to);                                \
-    else function(c, first, rows, count, 0, 0, centre, scale, to)
+/* The loops once for each type and for raw or standardised columns, so that they branch on neither. */
+#define PACK_CASES(function, ...)                                                                             \
+    if (is_float && affine) function(__VA_ARGS__, 1, 1, centre, scale, to, panel_stride);                     \
+    else if (is_float) function(__VA_ARGS__, 1, 0, centre, scale, to, panel_stride);                          \
+    else if (affine) function(__VA_ARGS__, 0, 1, centre, scale, to, panel_stride);                            \
+    else function(__VA_ARGS__, 0, 0, centre, scale, to, panel_stride)
 
-/* Ask for rows [first, first + rows) ahead of their use, a cache line at a time. The hardware's own prefetchers
- * give up at the strides of a tile. */
-static void prefetch_rows(const design *x, int64_t first, int rows) {
-    if (first + rows > x->rows) return;
-    for (int64_t panel = 0; panel < x->panels; ++panel) {
-        const column *c = x->columns + panel * PANEL;
-        int64_t left = x->width - panel * PANEL, size = element_size(c[0].type);
-        int count = left < PANEL ? (int)left : PANEL;
-        if (x->kinds[panel] == BY_ROWS) {
-            const char *from = c[0].data + first * c[0].stride;
-            if (size == 4 && panel % 2) continue; /* two panels of floats to a line */
-            for (int i = 0; i < rows; ++i) PREFETCH(from + i * c[0].stride);
-        } else if (x->kinds[panel] == BY_COLUMNS) {
-            for (int j = 0; j < count; ++j)
-                for (int64_t byte = 0; byte < rows * size; byte += 64) PREFETCH(c[j].data + first * size + byte);
-        }
+/* How many panels from `panel` on can be packed in one go. */
+static int64_t run_length(const design *x, int64_t panel) {
+    int64_t length = 1;
+    const column *c = x->columns + panel * PANEL;
+    if (x->kinds[panel] != BY_ROWS) return 1;
+    while (panel + length < x->panels && x->kinds[panel + length] == BY_ROWS) {
+        const column *next = c + length * PANEL;
+        if (next->type != c->type || next->stride != c->stride
+            || next->data != c->data + length * PANEL * element_size(c->type))
+            break;
+        ++length;
     }
+    return length;
 }
 
-/* One panel of rows [first, first + rows); columns beyond the last are zero. */
-static void pack_panel(const design *x, int64_t panel, int64_t first, int rows, double *to) {
-    const column *c = x->columns + panel * PANEL;
-    int64_t left = x->width - panel * PANEL;
-    int count = left < PANEL ? (int)left : PANEL;
-    int is_float = c[0].type == F32, affine = x->centre != NULL;
-    const double *centre = affine ? x->centre + panel * PANEL : NULL;
-    const double *scale = affine ? x->scale + panel * PANEL : NULL;
-    if (x->kinds[panel] == BY_ROWS) {
-        if (count == PANEL) {
-            const int count = PANEL; /* a constant for the compiler */
-            PACK_CASES(pack_by_rows);
+/* Rows [first, first + rows) of all columns into a tile; columns beyond the last are zero. */
+static void pack_tile(const design *x, int64_t first, int rows, double *tile, int64_t panel_stride) {
+    for (int64_t panel = 0, length; panel < x->panels; panel += length) {
+        length = run_length(x, panel);
+        const column *c = x->columns + panel * PANEL;
+        int64_t left = x->width - panel * PANEL, width = left < length * PANEL ? left : length * PANEL;
+        int is_float = c[0].type == F32, affine = x->centre != NULL;
+        const double *centre = affine ? x->centre + panel * PANEL : NULL;
+        const double *scale = affine ? x->scale + panel * PANEL : NULL;
+        double *to = tile + panel * panel_stride;
+        if (x->kinds[panel] == BY_ROWS) {
+            PACK_CASES(pack_by_rows, c, first, rows, width);
+        } else if (x->kinds[panel] == BY_COLUMNS) {
+            PACK_CASES(pack_by_columns, c, first, rows, (int)width);
         } else {
-            PACK_CASES(pack_by_rows);
+            pack_one_by_one(c, first, rows, (int)width, affine, centre, scale, to);
         }
-    } else if (x->kinds[panel] == BY_COLUMNS) {
-        PACK_CASES(pack_by_columns);
-    } else {
-        pack_one_by_one(c, first, rows, count, affine, centre, scale, to);
     }
 }
 
