@@ -193,9 +193,8 @@ def _encode(
     rows = np.flatnonzero(~absent)
     if not rows.size:
         return None, rows
-    undefined: set[int] = set()
-    matrix = _materialise(formula, _to_pandas(table, used, rows), undefined)
-    return matrix, np.delete(rows, sorted(undefined))
+    matrix = _materialise(formula, _to_pandas(table, used, rows), "drop")
+    return matrix, matrix.index.to_numpy()
 
 
 def _to_pandas(table: nw.DataFrame[Any], columns: list[str], rows: NDArray[np.intp]) -> pd.DataFrame:
@@ -213,18 +212,17 @@ def _to_pandas(table: nw.DataFrame[Any], columns: list[str], rows: NDArray[np.in
     return frame
 
 
-def _materialise(formula: Any, frame: pd.DataFrame, undefined: set[int] | None) -> Any:
-    """Formulaic's matrix as a frame; rows in which a term is NaN go to `undefined` if that is given.
+def _materialise(formula: Any, frame: pd.DataFrame, undefined: str) -> Any:
+    """Formulaic's matrix as a frame; "drop" or "ignore" what is undefined, such as the logarithm of -1.
 
     A frame rather than an array, which formulaic would build from the same columns with a second copy of them.
     """
     from formulaic.errors import DataMismatchWarning
 
-    action = "ignore" if undefined is None else "drop"
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():  # log(0) and its like are named by the fit
             warnings.simplefilter("error", DataMismatchWarning)
-            return formula.get_model_matrix(frame, output="pandas", na_action=action, drop_rows=undefined)
+            return formula.get_model_matrix(frame, output="pandas", na_action=undefined)
     except DataMismatchWarning as warning:
         raise _unknown_level(formula, frame, warning) from None
     except Exception as error:  # formulaic passes on whatever a term raises
@@ -237,12 +235,11 @@ def _unknown_level(formula: Any, frame: pd.DataFrame, warning: Warning) -> DataE
     for expression, (_, state) in getattr(formula, "encoder_state", {}).items():
         for name in frame:
             if expression in (name, f"C({name})") and "categories" in state:
-                unknown = np.flatnonzero(~frame[name].isin(state["categories"]))
-                if unknown.size:
+                unknown = frame[name][~frame[name].isin(state["categories"])]
+                if len(unknown):
                     return DataError(
-                        f"column {name!r} holds {str(frame[name].iloc[unknown[0]])!r} ({first_rows(frame.index[unknown])}), which "
-                        f"the fit has not seen; it knows {', '.join(map(str, state['categories'][:8]))}. Remove these "
-                        "rows."
+                        f"column {name!r} holds {str(unknown.iloc[0])!r} ({first_rows(unknown.index)}), which the fit "
+                        f"has not seen; it knows {', '.join(map(str, state['categories'][:8]))}. Remove these rows."
                     )
     levels = re.search(r"\{.*\}", str(warning))
     return FormulaError(f"a category has levels that the formula does not know: {levels[0] if levels else warning}.")
@@ -272,7 +269,7 @@ def _response(left: Any, table: nw.DataFrame[Any], rows: NDArray[np.intp]) -> An
     name = str(left)
     if name in table.columns:
         return (table[name] if rows.size == len(table) else table[name][rows]).to_native()
-    matrix = _materialise(left, _to_pandas(table, _variables(left), rows), None)
+    matrix = _materialise(left, _to_pandas(table, _variables(left), rows), "ignore")
     if matrix.shape[1] != 1:
         raise FormulaError(f"the left side {name} makes {matrix.shape[1]} columns. Use a column or one condition.")
     return matrix.to_numpy(dtype=np.float64)[:, 0]

@@ -39,6 +39,44 @@ def test_an_unknown_column_gets_a_hint(file: Path) -> None:
         read_table(file, ["aa"])
 
 
+def test_two_columns_of_one_name(tmp_path: Path) -> None:
+    twice = pa.table([[1], [2], [3]], names=["a", "a", "b"])
+    pyarrow.parquet.write_table(twice, tmp_path / "t.parquet")
+    (tmp_path / "t.csv").write_text("a,a,b\n1,2,3\n")
+    for path in (tmp_path / "t.parquet", tmp_path / "t.csv"):
+        assert read_table(path, ["b"]).to_pydict() == {"b": [3]}
+        with pytest.raises(DataError, match="2 columns named 'a'"):
+            read_table(path, ["a"])
+
+
+def test_a_close_name_is_offered(tmp_path: Path) -> None:
+    (tmp_path / "flights.csv").write_text("a\n1\n")
+    with pytest.raises(DataError, match=r"fligths.csv: no such file. Did you mean flights.csv\?"):
+        read_table(tmp_path / "fligths.csv")
+
+
+def test_types_that_show_late_in_a_csv(tmp_path: Path) -> None:
+    """The type of a column is not settled by its first block."""
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + "1,\n" * 600_000 + "1.5,x\n")
+    table = read_table(path)
+    assert table["a"][-1].as_py() == 1.5
+    assert table["b"].null_count == 600_000
+    assert table["b"][-1].as_py() == "x"
+
+
+def test_a_column_name_with_a_dot_is_no_path_into_a_structure(tmp_path: Path) -> None:
+    pyarrow.parquet.write_table(pa.table({"a.x": [1], "a": [{"x": 2}]}), tmp_path / "t.parquet")
+    assert read_table(tmp_path / "t.parquet", ["a"]).to_pydict() == {"a": [{"x": 2}]}
+
+
+def test_truncated_gzip(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress("\n".join(str(i * 7919 % 10007) for i in range(9999)).encode())[:-200])
+    with pytest.raises(DataError, match="cannot be read as csv.*truncated"):
+        read_table(path)
+
+
 def test_truncated_parquet(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     pyarrow.parquet.write_table(TABLE, path)
@@ -57,6 +95,11 @@ def test_truncated_parquet(tmp_path: Path) -> None:
         ("binary.csv", bytes(range(256)) * 10, "cannot be read as csv"),
         ("text.parquet", b"no parquet at all", "cannot be read as parquet"),
         ("table.xlsx", b"PK", "unknown kind of file; possible: .csv"),
+        ("packed.parquet.gz", b"PK", "unknown kind of file; possible: .csv"),
+        ("packed.csv.gz", b"a\n1\n", "cannot be read as csv"),
+        ("latin.csv", "a,b\n1,caf\xe9\n".encode("latin-1"), "column 'b' is not UTF-8 text"),
+        ("x" * 300 + ".csv", None, "cannot be read: File name too long"),
+        ("header.parquet", b"", "is empty"),
     ],
 )
 def test_bad_files(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:
@@ -74,7 +117,13 @@ def test_a_directory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("x.txt", "unknown kind"), ("no/x.csv", "not a directory"), ("d.csv", "directory")]
+    ("name", "message"),
+    [
+        ("x.txt", "unknown kind"),
+        ("no/x.csv", "not a directory"),
+        ("d.csv", "directory"),
+        ("x" * 300 + ".csv", "too long"),
+    ],
 )
 def test_outputs_that_cannot_be_written(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "d.csv").mkdir()

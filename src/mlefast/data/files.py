@@ -22,7 +22,7 @@ _OUTPUT = (".csv", ".json", ".parquet")
 
 def _kind(path: Path) -> str:
     """The extension that says how to read a file; .csv.gz counts as .csv."""
-    packed = path.suffix.lower() == ".gz"
+    packed = path.suffix == ".gz"  # in capitals pyarrow would not unpack it
     suffix = (Path(path.stem).suffix if packed else path.suffix).lower()
     if suffix not in _CSV and (packed or suffix not in _PARQUET):
         raise DataError(f"{path}: unknown kind of file; possible: .csv, .csv.gz, .tsv, .parquet, .pq.")

@@ -19,4 +19,6 @@ def choose_solver(solver: str, rows: int, size: int) -> tuple[str, str]:
         return "lbfgs", f"With {size} parameters a Hessian costs many gradients, so it is taken at the end only."
     if size > _WIDE:
         return "irls", f"With {rows} rows for {size} parameters each Newton step is worth its Hessian."
+    if size == 1:
+        return "irls", "With one parameter a Hessian costs little more than a gradient, and Newton needs few passes."
     return "irls", f"With {size} parameters a Hessian costs little more than a gradient, and Newton needs few passes."

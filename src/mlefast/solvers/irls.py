@@ -16,7 +16,7 @@ from .protocol import Iteration, Progress, Solution
 
 _HALVINGS = 30
 _SINGLE_WIDTH = 64  # from here on the Hessian dominates a pass, and single precision halves it
-_REUSE = 1e-7  # relative error of standard errors that an information matrix taken nearby may cause
+_REUSE = 1e-6  # relative error of standard errors that an information matrix taken nearby may cause
 _PATIENCE = 10  # iterations before divergence is looked for
 _STRIDES = (256, 16)  # samples of rows on which the start is refined
 _SEPARATED = 0.95  # the scan of a separated sample gives 1, that of a sound one about 0

@@ -28,7 +28,7 @@ Progress = Callable[[Iteration], None]
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """The last point, what a pass found there, and the information at it or within 1e-7 of it (relative)."""
+    """The last point, what a pass found there, and the information at it or within 1e-6 of it (relative)."""
 
     params: Vector
     moments: Moments

@@ -37,8 +37,11 @@ INLINE row_vectors row_vectors_at(double *memory, int64_t length) {
     return v;
 }
 
-/* Rows of a tile: narrow ones stay in the first-level cache beside what streams in, wide ones in the second. */
+/* Rows of a tile. Tiles of up to 24 columns are one page long: the less time passes between two reads from memory, the
+ * better the hardware reads ahead (measured at 1,000,000 x 20: 16 rows 11.7 ns a row for order 1, 64 rows 17.9). Wider
+ * ones amortise the Hessian's registers over more rows and stay in the first- or second-level cache. */
 INLINE int tile_rows(int64_t panels) {
+    if (panels <= 3) return panels <= 1 ? 64 : panels == 2 ? 32 : 16;
     int rows = panels <= 8 ? HESSIAN_ROWS / 2 : HESSIAN_ROWS;
     while (rows > 16 && rows * panels * PANEL * 8 > (1 << 18)) rows /= 2;
     return rows;
