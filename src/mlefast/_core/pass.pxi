@@ -88,7 +88,7 @@ cdef enum:
 
 # Floating-point operations between two looks for Ctrl-C, and below which no thread is started.
 cdef double WAVE_WORK = 5e9
-cdef double THREAD_WORK = 4e5
+cdef double THREAD_WORK = 5e6
 
 LANES = VD_LANES
 BLOCK = BLOCK_ROWS
@@ -607,7 +607,7 @@ cdef class Rows:
                 stop = min(start + wave, blocks)
                 with nogil, parallel(num_threads=threads):
                     thread = threadid()
-                    for block in prange(start, stop, schedule="static"):
+                    for block in prange(start, stop, schedule="dynamic", chunksize=8):
                         scan_block(&q, SCANS[leaf], d, d_intercept, block, workspaces + thread * private,
                                    extremes + 8 * thread)
                 PyErr_CheckSignals()
