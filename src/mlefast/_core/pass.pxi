@@ -79,12 +79,12 @@ cdef extern from "block.h":
                         int64_t rows, const workspace *ws, double *extremes) noexcept nogil
 
 cdef enum:
-    WIDE = 64          # from here on a Hessian is worth sharing among the threads if there are few blocks,
-    FEW_BLOCKS = 32    # namely fewer than these,
-    VERY_WIDE = 256    # and from here on in any case
-    SHARED_TREE = 6    # log2 of the blocks whose Hessian is summed in place before it enters the tree
-    CHUNKS = 128       # subtrees per wave at most: enough to balance the threads
-    PARTIALS = 4000000 # doubles that their sums may take together: 32 MB
+    WIDE = 64           # from here on a Hessian is worth sharing among the threads if there are few blocks,
+    FEW_BLOCKS = 32     # namely fewer than these,
+    VERY_WIDE = 256     # and from here on in any case
+    SHARED_TREE = 6     # log2 of the blocks whose Hessian is summed in place before it enters the tree
+    CHUNKS = 128        # subtrees per wave at most: enough to balance the threads
+    PARTIALS = 4000000  # doubles that their sums may take together: 32 MB
 
 # Floating-point operations between two looks for Ctrl-C, and below which no thread is started.
 cdef double WAVE_WORK = 5e9
