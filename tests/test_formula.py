@@ -279,7 +279,7 @@ def test_terms_that_are_not_defined_in_some_rows(convert) -> None:
     lost = np.flatnonzero(~(frame["a"] > 0))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(DataError, match=r"term np.log\(b\) is not defined in \d+ rows \(first rows: "):
+        with pytest.raises(DataError, match=rf"np.log\(b\).* {np.sum(B <= 0)} (rows|missing values).*first rows: "):
             mlefast.fit_formula("y ~ a + np.log(b)", convert(FRAME))
         result = mlefast.fit_formula("y ~ np.log(a)", convert(frame), missing="drop")
     assert result.dropped == len(lost)

@@ -134,10 +134,13 @@ def fit(
     rows.standardise(space.centre, space.scale)
     objective = MemoryObjective(rows, data.design, family, size=size, threads=team, absent=data.absent)
     first = _start(start, size, space)
+    information = None
     if start is None:
-        first = sample_start(objective, first)
+        first, information = sample_start(objective, first)
     minimise = irls if chosen == "irls" else lbfgs
-    solution = minimise(objective, first, tol=float(tol), max_iter=int(max_iter), progress=progress)
+    solution = minimise(
+        objective, first, tol=float(tol), max_iter=int(max_iter), progress=progress, information=information
+    )
 
     all_names = (("Intercept",) if intercept else ()) + data.design.names
     worth = _worth(solution, objective, space, all_names, float(tol))

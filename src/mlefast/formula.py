@@ -203,9 +203,11 @@ def _to_pandas(table: nw.DataFrame[Any], columns: list[str], rows: NDArray[np.in
     import pandas as pd
 
     part = table.select(columns) if rows.size == len(table) else table.select(columns)[rows]
-    decimals = nw.selectors.by_dtype(nw.Decimal)  # formulaic would take them for categories
+    decimals = [name for name, dtype in part.schema.items() if dtype.is_decimal()]
+    if decimals:  # formulaic would take them for categories
+        part = part.with_columns(nw.col(*decimals).cast(nw.Float64))
     try:
-        frame = part.with_columns(decimals.cast(nw.Float64)).to_pandas().copy(deep=False)
+        frame = part.to_pandas().copy(deep=False)
     except ImportError as error:
         raise MissingPackageError(f"Formulas need another package for this kind of table: {error}.") from None
     frame.index = pd.Index(rows)
@@ -252,7 +254,9 @@ def _has_intercept(matrix: Any) -> bool:
 def _without_intercept(matrix: Any) -> pd.DataFrame:
     """The columns without that of ones, which the fit has by itself; not copied."""
     require_distinct([name for entry in matrix.model_spec.structure for name in entry.columns], "the formula")
-    frame: pd.DataFrame = matrix.iloc[:, int(_has_intercept(matrix)) :]
+    frame: pd.DataFrame = matrix.iloc[:, :]
+    if _has_intercept(matrix):
+        del frame["Intercept"]  # of this view alone; pandas 2 would copy what a slice of columns leaves
     return frame
 
 

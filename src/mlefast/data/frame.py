@@ -83,13 +83,10 @@ def column_values(series: nw.Series[Any], name: str) -> NDArray[Any]:
     whole = dtype == nw.Boolean or (dtype.is_integer() and dtype not in (nw.Int128, nw.UInt128))
     if not whole and not dtype.is_float():
         raise DataError(f"column {name!r} holds {dtype}, {_remedy(dtype)}")
-    if whole and series.null_count():
+    values = np.asarray(series.to_numpy())
+    if whole and values.dtype.kind == "O":  # booleans with nulls, or that could have some
         values = np.asarray(series.fill_null(False if dtype == nw.Boolean else 0).to_numpy()).astype(np.float64)
         values[np.asarray(series.is_null().to_numpy(), dtype=np.bool_)] = np.nan
-        return values
-    values = np.asarray(series.to_numpy())
-    if dtype == nw.Boolean:
-        return values.astype(np.bool_, copy=False)
     if values.dtype.char not in READABLE:
         raise DataError(f"column {name!r} holds {dtype}, which is not read. Convert it to float64.")
     return values

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
@@ -29,6 +31,12 @@ class Information:
         if failed or (len(diagonal) and np.diagonal(self._factor).min() ** 2 < RANK_TOLERANCE):
             self.kept = independent_columns(self._unit)
             self._factor, _ = lapack.dpotrf(self._unit[np.ix_(self.kept, self.kept)], lower=1)
+
+    def times(self, factor: float) -> Information:
+        """The information of `factor` times as many observations."""
+        more = copy.copy(self)
+        more._scale = self._scale / np.sqrt(factor)
+        return more
 
     @property
     def rank(self) -> int:

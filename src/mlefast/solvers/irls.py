@@ -31,22 +31,34 @@ def decrement(information: Information, gradient: Vector) -> tuple[Vector, float
 
 
 def irls(
-    objective: Objective, start: Vector, *, tol: float, max_iter: int, progress: Progress | None = None
+    objective: Objective,
+    start: Vector,
+    *,
+    tol: float,
+    max_iter: int,
+    progress: Progress | None = None,
+    information: Information | None = None,
 ) -> Solution:
     """Minimise from `start` until the decrement is at most `tol`.
 
     Every point that is returned has been evaluated; near the maximum the information of the point before serves on.
+    A rough `information` at the start, from a sample of the rows, saves the first Hessian.
     """
     params, last_step, before = start, math.nan, math.inf
     precision: Precision = "mixed" if objective.size >= _SINGLE_WIDTH else "double"
-    moments = objective.moments(params, 2, precision)
-    information, step, distance = _newton(moments)
+    rough = precision == "mixed" or information is not None
+    if information is None:
+        moments = objective.moments(params, 2, precision)
+        information, step, distance = _newton(moments)
+    else:
+        moments = objective.moments(params, 1)
+        step, distance = decrement(information, _gradient(moments))
     iterations = 0
     while True:
         if progress is not None:
             progress(Iteration(objective.passes, moments.nll, last_step, distance))
-        if distance <= tol and precision == "mixed":
-            precision = "double"
+        if rough and (distance <= tol or iterations == max_iter):
+            precision, rough = "double", False
             moments = objective.moments(params, 2)
             information, step, distance = _newton(moments)
         here = Solution(params, moments, information, distance, iterations, distance <= tol)
@@ -54,9 +66,9 @@ def irls(
             return here
         if distance < 1.0:
             precision = "double"
-        reuse = precision == "double" and distance <= _REUSE * math.sqrt(objective.rows)
+        reuse = not rough and distance <= _REUSE * math.sqrt(objective.rows)
         params, moments, factor = _halve(objective, here, step, precision, order=1 if reuse else 2)
-        if factor == 0.0:  # no descent left in double precision
+        if factor == 0.0 and not rough:  # no descent left in double precision
             return here
         iterations += 1
         last_step, before = factor * distance, distance
@@ -64,6 +76,7 @@ def irls(
             step, distance = decrement(information, _gradient(moments))
             continue
         information, step, distance = _newton(moments)
+        rough = precision == "mixed"
         if information.rank < here.information.rank:
             return here  # the weights of some rows died out, as they do when the maximum lies at infinity
 
@@ -105,8 +118,9 @@ def _halve(
     return here.params, here.moments, 0.0
 
 
-def sample_start(objective: Objective, start: Vector) -> Vector:
-    """A better start from a few of the rows: a good answer of 1/16 of them saves two or three passes over all."""
+def sample_start(objective: Objective, start: Vector) -> tuple[Vector, Information | None]:
+    """A better start from a few of the rows, and the information there: 1/16 of them saves two or three passes."""
+    information = None
     for stride in _STRIDES:
         rows = objective.rows // stride
         if rows < max(_SAMPLE_ROWS, _ROWS_PER_COLUMN * objective.size):
@@ -118,5 +132,5 @@ def sample_start(objective: Objective, start: Vector) -> Vector:
             step, _ = decrement(solution.information, _gradient(solution.moments))
             gain, _, _ = part.scan(solution.params, step)
             if gain < _SEPARATED:
-                start = solution.params
-    return start
+                start, information = solution.params, solution.information.times(stride)
+    return start, information

@@ -33,12 +33,21 @@ def _information(objective: Objective, params: Vector) -> Information:
 
 
 def lbfgs(
-    objective: Objective, start: Vector, *, tol: float, max_iter: int, progress: Progress | None = None
+    objective: Objective,
+    start: Vector,
+    *,
+    tol: float,
+    max_iter: int,
+    progress: Progress | None = None,
+    information: Information | None = None,
 ) -> Solution:
-    """Minimise from `start`; the end is Newton's, so that the answer is certified like every other."""
+    """Minimise from `start`; the end is Newton's, so that the answer is certified like every other.
+
+    `information` is that at the start, if a sample of the rows has told it already.
+    """
     from scipy.optimize import minimize
 
-    information = _information(objective, start)
+    information = information or _information(objective, start)
 
     def value_and_gradient(whitened: Vector) -> tuple[float, Vector]:
         moments = objective.moments(start + information.whiten(whitened), 1)
