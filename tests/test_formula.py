@@ -201,6 +201,15 @@ def test_decimals_are_numbers() -> None:
         assert_same_fit(mlefast.fit_formula("y ~ b", data), mlefast.fit(cents, FRAME["y"]))
 
 
+@pytest.mark.parametrize("kind", ["object", "string", "string[pyarrow]", pd.ArrowDtype(pa.string()), "category"])
+def test_text_of_every_type_is_a_category(kind: object) -> None:
+    frame = FRAME.assign(k=FRAME["k"].astype(kind))
+    result = mlefast.fit_formula("y ~ k", frame)
+    assert result.names == ("Intercept", "k[T.v]", "k[T.w]")
+    assert_same_fit(result, mlefast.fit(np.column_stack([K == "v", K == "w"]), FRAME["y"]))
+    np.testing.assert_allclose(result.predict(frame.iloc[:9]), result.predict(FRAME)[:9], rtol=1e-14)
+
+
 def test_levels_come_in_the_order_of_the_categories() -> None:
     ordered = FRAME.assign(k=pd.Categorical(K, categories=["w", "v", "u"]))
     enum = pl.from_pandas(FRAME).with_columns(pl.col("k").cast(pl.Enum(["w", "v", "u"])))
@@ -285,6 +294,18 @@ def test_terms_that_are_not_defined_in_some_rows(convert) -> None:
     assert result.dropped == len(lost)
     kept = FRAME.drop(lost)
     assert_same_fit(result, mlefast.fit(np.log(kept["a"].to_numpy()), kept["y"]))
+
+
+@every_table
+def test_categories_that_are_not_defined_in_some_rows_are_not_the_reference(convert) -> None:
+    """Zeros in every column of a category would mean its first level."""
+    term, kept = "k.where(a > 0)", FRAME[FRAME["a"] > 0]
+    with pytest.raises(DataError, match=rf"term k.where\(a > 0\) is not defined in {N - len(kept)} rows"):
+        mlefast.fit_formula(f"y ~ {term}", convert(FRAME))
+    result = mlefast.fit_formula(f"y ~ {term}", convert(FRAME), missing="drop")
+    assert result.dropped == N - len(kept)
+    assert_same_fit(result, mlefast.fit_formula("y ~ k", kept))
+    np.testing.assert_array_equal(np.isnan(result.predict(convert(FRAME))), FRAME["a"] <= 0)
 
 
 def test_terms_that_are_infinite_are_named() -> None:

@@ -210,6 +210,9 @@ def _to_pandas(table: nw.DataFrame[Any], columns: list[str], rows: NDArray[np.in
         frame = part.to_pandas().copy(deep=False)
     except ImportError as error:
         raise MissingPackageError(f"Formulas need another package for this kind of table: {error}.") from None
+    for name, dtype in part.schema.items():
+        if dtype in (nw.String, nw.Categorical) and frame[name].dtype not in ("object", "str", "category"):
+            frame[name] = frame[name].astype(object)  # formulaic knows no other types of categories
     frame.index = pd.Index(rows)
     return frame
 

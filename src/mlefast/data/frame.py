@@ -87,6 +87,8 @@ def column_values(series: nw.Series[Any], name: str) -> NDArray[Any]:
     if whole and values.dtype.kind == "O":  # booleans with nulls, or that could have some
         values = np.asarray(series.fill_null(False if dtype == nw.Boolean else 0).to_numpy()).astype(np.float64)
         values[np.asarray(series.is_null().to_numpy(), dtype=np.bool_)] = np.nan
+    elif whole and values.dtype.kind == "f":  # with nulls; some frames choose float32, which would ask for single sums
+        values = values.astype(np.float64, copy=False)
     if values.dtype.char not in READABLE:
         raise DataError(f"column {name!r} holds {dtype}, which is not read. Convert it to float64.")
     return values
