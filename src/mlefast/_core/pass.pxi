@@ -30,8 +30,8 @@ cdef extern from "block.h":
         const column *columns
         const int32_t *kinds
         int64_t rows, width, panels
-        const double *centre
         const double *scale
+        const double *shift
     ctypedef void (*leaf_function)(int, const double *, const double *, double *, double *, double *) noexcept nogil
     ctypedef void (*direction_scan)(int, const double *, const double *, const double *, double *) noexcept nogil
     ctypedef struct question:
@@ -45,9 +45,18 @@ cdef extern from "block.h":
         int order, single
         int64_t stride
     ctypedef struct row_vectors:
+        double *d1
         double *d2
     ctypedef struct hessian_part:
         int64_t strip_begin, strip_end, column_begin, column_end
+    ctypedef struct packed_tile:
+        const double *tile
+        int64_t panel_stride, width
+        int rows
+        const double *d1
+        const double *d2
+        const char *ahead
+        int64_t ahead_step
     ctypedef struct workspace:
         double *tile
         double *vectors
@@ -60,21 +69,20 @@ cdef extern from "block.h":
     int F64, F32, I64, I32, I16, I8, U64, U32, U16, U8
     int classify_panel(const column *c, int count) noexcept nogil
     int64_t element_size(int32_t type) noexcept nogil
-    int tile_rows(int64_t panels) noexcept nogil
+    int tile_rows(const question *q) noexcept nogil
     int64_t sums_size(int64_t panels) noexcept nogil
     int64_t tile_panel_stride(int64_t rows) noexcept nogil
     int64_t strip_size() noexcept nogil
     int64_t strip_width(int single) noexcept nogil
     int64_t strip_count(const question *q) noexcept nogil
     row_vectors row_vectors_at(double *memory, int64_t length) noexcept nogil
-    int evaluate_tile(const question *q, int64_t first, int rows, double *tile, int64_t panel_stride,
+    row_vectors row_vectors_from(const row_vectors *v, int64_t row) noexcept nogil
+    int evaluate_tile(const question *q, int64_t first, int rows, double *tile, float *groups, int64_t panel_stride,
                       const row_vectors *v, double *sums) noexcept nogil
     void evaluate_block(const question *q, int64_t first, int64_t rows, const workspace *ws,
                         double *sums) noexcept nogil
-    void tile_to_floats(const double *tile, int64_t panel_stride, int64_t panels, int rows,
-                        float *groups) noexcept nogil
-    void add_tile_hessian(const question *q, const double *tile, const float *groups, int64_t panel_stride, int rows,
-                          const double *d2, const hessian_part *part, double *strip, double *hessian) noexcept nogil
+    void add_tile_hessian(const question *q, const packed_tile *t, const float *groups, const hessian_part *part,
+                          double *strip, double *xd1, double *hessian) noexcept nogil
     void scan_direction(const question *q, direction_scan scan, const double *d, double d_intercept, int64_t first,
                         int64_t rows, const workspace *ws, double *extremes) noexcept nogil
 
@@ -82,6 +90,8 @@ cdef enum:
     WIDE = 64           # from here on a Hessian is worth sharing among the threads if there are few blocks,
     FEW_BLOCKS = 32     # namely fewer than these,
     VERY_WIDE = 256     # and from here on in any case
+    SHARED_ROWS = 128   # rows that a thread packs at a time when all work on one block,
+    SHARED_EDGE = 192   # and columns of the part of the Hessian that it adds to then, at most: these stay in its cache
     SHARED_TREE = 6     # log2 of the blocks whose Hessian is summed in place before it enters the tree
     CHUNKS = 128        # subtrees per wave at most: enough to balance the threads
     PARTIALS = 4000000  # doubles that their sums may take together: 32 MB
@@ -147,14 +157,14 @@ cdef int level_count(int64_t blocks) noexcept nogil:
 
 
 cdef int64_t workspace_size(const question *q) noexcept nogil:
-    cdef int64_t rows = tile_rows(q.x.panels)
+    cdef int64_t rows = tile_rows(q)
     cdef int64_t tile = q.x.panels * tile_panel_stride(rows)
     return round_up(tile + ROW_VECTORS * rows + strip_size() + (tile if q.single else 0))
 
 
 cdef workspace workspace_at(const question *q, double *memory) noexcept nogil:
     cdef workspace ws
-    cdef int64_t rows = tile_rows(q.x.panels)
+    cdef int64_t rows = tile_rows(q)
     cdef int64_t tile = q.x.panels * tile_panel_stride(rows)
     ws.tile = memory
     ws.vectors = ws.tile + tile
@@ -211,6 +221,9 @@ cdef int by_rows(const question *q, int64_t size, int threads, double *total) ex
     t.levels = parts + chunks * size
     t.size = size
     t.occupied = 0
+    # lanes beyond the last column are read but never written
+    for thread in range(threads):
+        memset(workspaces + thread * private, 0, workspace_size(q) * sizeof(double))
     try:
         for start in range(0, blocks, wave):
             chunks = (min(start + wave, blocks) - start + chunk_blocks - 1) // chunk_blocks
@@ -246,29 +259,40 @@ cdef double cost_per_row(const question *q) noexcept nogil:
     return 60.0 + 8.0 * p + (p * p / (2.0 if q.single else 1.0) if q.order == 2 else 0.0)
 
 
-cdef void evaluate_part(const question *q, int64_t rows, const double *tile, const float *groups, const double *d2,
-                        const hessian_part *part, double *strip, double *hessian) noexcept nogil:
+cdef void evaluate_part(const question *q, int64_t rows, const double *tile, const float *groups,
+                        const row_vectors *v, const hessian_part *part, double *strip, double *xd1,
+                        double *hessian) noexcept nogil:
     """One part of the Hessian from all rows of a block."""
-    cdef int64_t done = 0, stride = tile_panel_stride(BLOCK_ROWS)
+    cdef int64_t done = 0
+    cdef packed_tile t
+    t.panel_stride = tile_panel_stride(BLOCK_ROWS)
+    t.width = q.x.width
+    t.ahead = <const char *>tile
+    t.ahead_step = 0
     while done < rows:
-        add_tile_hessian(q, tile + done * PANEL, groups + done * PANEL, stride,
-                         <int>min(<int64_t>HESSIAN_ROWS, rows - done), d2 + done, part, strip, hessian)
+        t.tile = tile + done * PANEL
+        t.rows = <int>min(<int64_t>HESSIAN_ROWS, rows - done)
+        t.d1 = v.d1 + done
+        t.d2 = v.d2 + done
+        add_tile_hessian(q, &t, groups + done * PANEL, part, strip, xd1, hessian)
         done += HESSIAN_ROWS
 
 
-cdef int64_t make_parts(const question *q, int64_t columns, hessian_part *parts) noexcept nogil:
-    """Cut the lower triangle into strips and these into pieces of `columns`; counts only if parts is NULL."""
-    cdef int64_t strip, begin, count = 0, width = q.x.width
-    for strip in range(strip_count(q)):
-        begin = strip * strip_width(q.single)
-        while begin < width:
+cdef int64_t make_parts(const question *q, int64_t edge, hessian_part *parts) noexcept nogil:
+    """Cut the lower triangle into squares of `edge` columns, a whole number of strips; counts only if parts is NULL."""
+    cdef int64_t width = q.x.width, strips = edge // strip_width(q.single), begin, end, strip, square, count = 0
+    for square in range((width + edge - 1) // edge):
+        begin = square * edge
+        end = min(begin + edge, width)
+        strip = 0
+        while strip * strip_width(q.single) < end:
             if parts != NULL:
                 parts[count].strip_begin = strip
-                parts[count].strip_end = strip + 1
+                parts[count].strip_end = min(strip + strips, strip_count(q))
                 parts[count].column_begin = begin
-                parts[count].column_end = min(begin + columns, width)
+                parts[count].column_end = end
             count += 1
-            begin += columns
+            strip += strips
     return count
 
 
@@ -276,12 +300,12 @@ cdef int by_columns(const question *q, int threads, double *total) except -1:
     """All threads work on one block at a time and on one Hessian. Writes the sums of all rows to `total`."""
     cdef int64_t n = q.x.rows, panels = q.x.panels, blocks = (n + BLOCK_ROWS - 1) // BLOCK_ROWS
     cdef int64_t sums = sums_size(panels), entries = panels * PANEL * q.stride
-    cdef int step = tile_rows(panels), thread = 0
-    cdef int64_t block_tiles = BLOCK_ROWS // step, stride = tile_panel_stride(BLOCK_ROWS)
-    cdef int64_t columns = 512
-    while columns > 32 and make_parts(q, columns, NULL) < 6 * threads:
-        columns //= 2
-    cdef int64_t part_count = make_parts(q, columns, NULL), part
+    cdef int thread = 0
+    cdef int64_t block_tiles = BLOCK_ROWS // SHARED_ROWS, stride = tile_panel_stride(BLOCK_ROWS)
+    cdef int64_t edge = SHARED_EDGE
+    while edge > SHARED_EDGE // 4 and make_parts(q, edge, NULL) < 6 * threads:
+        edge //= 2
+    cdef int64_t part_count = make_parts(q, edge, NULL), part
     cdef hessian_part *parts = <hessian_part *>malloc(part_count * sizeof(hessian_part))
     cdef int64_t hessians = (blocks + (1 << SHARED_TREE) - 1) >> SHARED_TREE
     cdef int64_t tile_size = panels * stride
@@ -293,7 +317,8 @@ cdef int by_columns(const question *q, int threads, double *total) except -1:
         free(parts)
         free(memory)
         raise MemoryError("not enough memory for the Hessian of %d columns" % q.x.width)
-    make_parts(q, columns, parts)
+    make_parts(q, edge, parts)
+    memset(memory, 0, size * sizeof(double))  # lanes beyond the last column are read but never written
     cdef double *tile = aligned(memory)
     cdef float *groups = <float *>(tile + tile_size)
     cdef double *vectors = tile + tile_size + ((tile_size + 1) // 2 if q.single else 0)
@@ -302,7 +327,7 @@ cdef int by_columns(const question *q, int threads, double *total) except -1:
     cdef double *strips = aligned(tile_sums + block_tiles * sums)
     cdef double *block_sums = strips + threads * strip_size()
     cdef double *hessian = total + sums
-    cdef double *d2 = row_vectors_at(vectors, BLOCK_ROWS).d2
+    cdef row_vectors v = row_vectors_at(vectors, BLOCK_ROWS)
     cdef tree row_tree, hessian_tree
     row_tree.levels = block_sums + sums
     row_tree.size = sums
@@ -322,19 +347,19 @@ cdef int by_columns(const question *q, int threads, double *total) except -1:
                     first = block * BLOCK_ROWS
                     rows = min(<int64_t>BLOCK_ROWS, n - first)
                     padded_rows = round_up(rows)
-                    tiles = (rows + step - 1) // step
+                    tiles = (rows + SHARED_ROWS - 1) // SHARED_ROWS
                     for t in prange(tiles, schedule="dynamic", chunksize=1):
                         memset(tile_sums + t * sums, 0, sums * sizeof(double))
-                        evaluate_tile_at(q, first, t * step, <int>min(<int64_t>step, rows - t * step), tile, groups,
-                                         stride, vectors, tile_sums + t * sums)
-                    for part in prange(part_count + 1, schedule="dynamic", chunksize=1):
-                        if part == part_count:
-                            add_tile_sums(tile_sums, tiles, sums, block_sums, &row_tree)
-                        else:
-                            evaluate_part(q, padded_rows, tile, groups, d2, parts + part,
-                                          strips + thread * strip_size(), hessian)
-                    if hessians > 1 and ((block + 1) % (1 << SHARED_TREE) == 0 or block + 1 == blocks):
-                        for t in prange(1):
+                        evaluate_tile_at(q, first, t * SHARED_ROWS, <int>min(<int64_t>SHARED_ROWS, rows - t * SHARED_ROWS),
+                                         tile, groups, stride, &v, tile_sums + t * sums)
+                    for t in prange(1):
+                        add_tile_sums(tile_sums, tiles, sums, block_sums)
+                    for part in prange(part_count, schedule="dynamic", chunksize=1):
+                        evaluate_part(q, padded_rows, tile, groups, &v, parts + part, strips + thread * strip_size(),
+                                      block_sums + HEADER, hessian)
+                    for t in prange(1):
+                        push(&row_tree, block_sums, 0)
+                        if hessians > 1 and ((block + 1) % (1 << SHARED_TREE) == 0 or block + 1 == blocks):
                             push(&hessian_tree, hessian, 0)
                             memset(hessian, 0, entries * sizeof(double))
             if start + wave < blocks:
@@ -349,21 +374,17 @@ cdef int by_columns(const question *q, int threads, double *total) except -1:
 
 
 cdef void evaluate_tile_at(const question *q, int64_t block_first, int64_t done, int rows, double *tile, float *groups,
-                           int64_t stride, double *vectors, double *sums) noexcept nogil:
+                           int64_t stride, const row_vectors *all, double *sums) noexcept nogil:
     """A tile within the rows of a block that is packed as a whole."""
-    cdef row_vectors v = row_vectors_at(vectors + done, BLOCK_ROWS)
-    cdef int padded = evaluate_tile(q, block_first + done, rows, tile + done * PANEL, stride, &v, sums)
-    if q.single:
-        tile_to_floats(tile + done * PANEL, stride, q.x.panels, padded, groups + done * PANEL)
+    cdef row_vectors v = row_vectors_from(all, done)
+    evaluate_tile(q, block_first + done, rows, tile + done * PANEL, groups + done * PANEL, stride, &v, sums)
 
 
-cdef void add_tile_sums(const double *tile_sums, int64_t tiles, int64_t sums, double *block_sums,
-                        tree *t) noexcept nogil:
+cdef void add_tile_sums(const double *tile_sums, int64_t tiles, int64_t sums, double *block_sums) noexcept nogil:
     cdef int64_t i
     memset(block_sums, 0, sums * sizeof(double))
     for i in range(tiles):
         add_to(block_sums, tile_sums + i * sums, sums)
-    push(t, block_sums, 0)
 
 
 # The buffer protocol's letters for the types that a column may have; long has the size of the platform.
@@ -410,6 +431,9 @@ cdef class Rows:
         if self.has_offset:
             self.acquire(offset, 1)
         self.fill_columns(len(groups))
+        self.allocate_affine()
+        for j in range(self.p):
+            self.affine[j] = 1.0
 
     def __dealloc__(self):
         cdef int i
@@ -463,22 +487,27 @@ cdef class Rows:
         return 0
 
     cdef int64_t affine_size(self) noexcept:
-        """Doubles for centre and scale, padded to whole panels."""
+        """Doubles for scale and shift, padded to whole panels."""
         return max(<int64_t>1, 2 * ((self.p + PANEL - 1) // PANEL) * PANEL)
 
+    cdef int allocate_affine(self) except -1:
+        self.affine = <double *>PyMem_Malloc(self.affine_size() * sizeof(double))
+        if self.affine == NULL:
+            raise MemoryError()
+        memset(self.affine, 0, self.affine_size() * sizeof(double))
+        return 0
+
     def standardise(self, const double[::1] centre, const double[::1] scale):
-        """From now on the columns are (x - centre) * scale, and so are params, gradient and Hessian."""
+        """From now on the columns are (x - centre) * scale, and so are params, gradient and Hessian.
+
+        Scales that are powers of two round nothing.
+        """
         cdef int64_t panels = (self.p + PANEL - 1) // PANEL, j
         if centre.shape[0] != self.p or scale.shape[0] != self.p:
             raise ValueError("centre and scale need one number per column")
-        if self.affine == NULL:
-            self.affine = <double *>PyMem_Malloc(self.affine_size() * sizeof(double))
-            if self.affine == NULL:
-                raise MemoryError()
-        memset(self.affine, 0, self.affine_size() * sizeof(double))
         for j in range(self.p):
-            self.affine[j] = centre[j]
-            self.affine[panels * PANEL + j] = scale[j]
+            self.affine[j] = scale[j]
+            self.affine[panels * PANEL + j] = -centre[j] * scale[j]
 
     cdef void ask(self, question *q, int leaf, int order, bint single) noexcept:
         cdef int64_t panels = (self.p + PANEL - 1) // PANEL
@@ -487,8 +516,8 @@ cdef class Rows:
         q.x.rows = self.n
         q.x.width = self.p
         q.x.panels = panels
-        q.x.centre = self.affine
-        q.x.scale = self.affine + panels * PANEL if self.affine != NULL else NULL
+        q.x.scale = self.affine
+        q.x.shift = self.affine + panels * PANEL
         q.y = self.columns + self.p
         q.weights = self.columns + self.p + 1 if self.has_weights else NULL
         q.offset = self.columns + self.p + 1 + self.has_weights if self.has_offset else NULL
@@ -595,6 +624,7 @@ cdef class Rows:
         cdef double *d = extremes + threads * 8 + padded
         cdef double d_intercept
         cdef int thread = 0
+        memset(memory, 0, (threads * (private + 8) + 2 * padded + 16) * sizeof(double))
         try:
             self.pad_params(direction, &q, d)
             d_intercept = q.intercept
@@ -631,11 +661,9 @@ cdef class Rows:
         part.keep = self
         part.n = (self.n + step - 1) // step
         part.p = self.p
-        if self.affine != NULL:
-            part.affine = <double *>PyMem_Malloc(self.affine_size() * sizeof(double))
-            if part.affine == NULL:
-                raise MemoryError()
-            memcpy(part.affine, self.affine, self.affine_size() * sizeof(double))
+        PyMem_Free(part.affine)
+        part.allocate_affine()
+        memcpy(part.affine, self.affine, self.affine_size() * sizeof(double))
         part.has_weights = self.has_weights
         part.has_offset = self.has_offset
         for j in range(count):
