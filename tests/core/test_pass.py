@@ -34,9 +34,10 @@ def layouts(x):
 
 def problem(n, p, dtype="f8", seed=0):
     rng = np.random.default_rng([seed, n, p])
-    x = (3 * rng.standard_normal((n, p))).astype(dtype) if dtype not in ("?",) else rng.random((n, p)) < 0.5
-    if np.dtype(dtype).kind == "u":
-        x = rng.integers(0, 5, (n, p)).astype(dtype)
+    if np.dtype(dtype).kind in "ub":  # no negative numbers, whose cast to unsigned is an error on some processors
+        x = rng.integers(0, 2 if dtype == "?" else 5, (n, p)).astype(dtype)
+    else:
+        x = (3 * rng.standard_normal((n, p))).astype(dtype)
     y = rng.integers(0, 2, n).astype(float)
     return x, y, rng.integers(0, 4, n).astype(float), rng.standard_normal(n), 0.2 * rng.standard_normal(p + 1)
 
