@@ -350,8 +350,9 @@ cdef int by_columns(const question *q, int threads, double *total) except -1:
                     tiles = (rows + SHARED_ROWS - 1) // SHARED_ROWS
                     for t in prange(tiles, schedule="dynamic", chunksize=1):
                         memset(tile_sums + t * sums, 0, sums * sizeof(double))
-                        evaluate_tile_at(q, first, t * SHARED_ROWS, <int>min(<int64_t>SHARED_ROWS, rows - t * SHARED_ROWS),
-                                         tile, groups, stride, &v, tile_sums + t * sums)
+                        evaluate_tile_at(q, first, t * SHARED_ROWS,
+                                         <int>min(<int64_t>SHARED_ROWS, rows - t * SHARED_ROWS), tile, groups, stride,
+                                         &v, tile_sums + t * sums)
                     for t in prange(1):
                         add_tile_sums(tile_sums, tiles, sums, block_sums)
                     for part in prange(part_count, schedule="dynamic", chunksize=1):
