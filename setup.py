@@ -55,7 +55,7 @@ DIRECTIVES = {
     "cdivision": True,
     "freethreading_compatible": True,
 }
-SOURCES = sorted(str(path) for kind in ("*.pxi", "*.pxd", "include/*.h") for path in CORE.glob(kind))
+SOURCES = sorted(str(path) for kind in ("*.pxi", "*.pxd", "include/**/*.h") for path in CORE.glob(kind))
 
 
 def extension(name: str, flags: list[str]) -> Extension:

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 LANES: int
 BLOCK: int
 
+class Leaf:
+    def __init__(self, name: str, shape: Sequence[float] = ()) -> None: ...
+
 class Rows:
     def __init__(
         self,
@@ -18,13 +21,14 @@ class Rows:
     ) -> None: ...
     def standardise(self, centre: NDArray[np.float64], scale: NDArray[np.float64]) -> None: ...
     def evaluate(
-        self, params: NDArray[np.float64], leaf: int, order: int, threads: int, single: bool = False
+        self, params: NDArray[np.float64], leaf: Leaf, order: int, threads: int, single: bool = False
     ) -> tuple[float, NDArray[np.float64] | None, NDArray[np.float64] | None, bool]: ...
     def scan(
-        self, params: NDArray[np.float64], direction: NDArray[np.float64], leaf: int, threads: int
+        self, params: NDArray[np.float64], direction: NDArray[np.float64], leaf: Leaf, threads: int
     ) -> tuple[float, float, float]: ...
+    def linear_predictor(self, params: NDArray[np.float64], threads: int) -> NDArray[np.float64]: ...
     def every(self, step: int) -> Rows: ...
 
 def terms(
-    eta: NDArray[np.float64], y: NDArray[np.float64], leaf: int
+    eta: NDArray[np.float64], y: NDArray[np.float64], leaf: Leaf
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...

@@ -30,6 +30,7 @@ class MemoryObjective:
         self._rows = rows
         self._design = design
         self._likelihood = likelihood
+        self._leaf = _core.Leaf(likelihood.leaf)
         self._threads = threads
         self._absent = absent
         self._count = design.rows
@@ -46,11 +47,9 @@ class MemoryObjective:
     def moments(self, params: Vector, order: int = 2, precision: Precision = "double") -> Moments:
         """One pass over the rows; DataError names the column if the data are not finite."""
         single = self._design.single or precision == "mixed"
-        nll, gradient, hessian, finite = self._rows.evaluate(
-            params, self._likelihood.leaf, order, self._threads, single
-        )
+        nll, gradient, hessian, finite = self._rows.evaluate(params, self._leaf, order, self._threads, single)
         self._whole.passes += self._share
-        if not finite or not np.isfinite(nll) or (gradient is not None and not np.isfinite(gradient).all()):
+        if not finite:
             self._explain(params)
         return Moments(nll, gradient, hessian)
 
@@ -72,7 +71,7 @@ class MemoryObjective:
     def scan(self, params: Vector, direction: Vector) -> tuple[float, float, float]:
         """Extremes of s x'd over the rows; see inference/separation.py."""
         self._whole.passes += self._share
-        return self._rows.scan(params, direction, self._likelihood.leaf, self._threads)
+        return self._rows.scan(params, direction, self._leaf, self._threads)
 
     def _explain(self, params: Vector) -> None:
         require_finite(self._design, self._absent)

@@ -21,6 +21,8 @@ typedef struct {
     design x;
     const column *y, *weights, *offset; /* weights and offset may be NULL */
     leaf_function leaf;
+    const double *shape; /* the likelihood's own parameters */
+    border border;
     const double *b; /* padded with zeros to whole panels */
     double intercept;
     int order;
@@ -127,7 +129,7 @@ static int evaluate_tile(const question *q, int64_t first, int rows, double *til
         double *part = tile + done * PANEL;
         int count = rows - done < step ? rows - done : step;
         count = load_tile(q, first + done, count, part, panel_stride, &v);
-        q->leaf(count, v.eta, v.y, v.nll, v.d1, v.d2);
+        q->leaf(count, v.eta, v.y, q->shape, v.nll, v.d1, v.d2);
         add_row_sums(&v, count, q->order, sums);
         if (q->order == 1) add_column_sums(part, panel_stride, q->x.panels, count, v.d1, sums + HEADER);
         if (q->order == 2 && q->single) tile_to_floats(part, panel_stride, q->x.panels, count, groups + done * PANEL);
@@ -184,20 +186,46 @@ static void evaluate_block(const question *q, int64_t first, int64_t rows, const
     }
 }
 
-/* The largest gain (1 - lambda) s x'd and the least s x'd of the rows, d a direction: see inference/separation.py. */
-static void scan_direction(const question *q, direction_scan scan, const double *d, double d_intercept, int64_t first,
-                           int64_t rows, const workspace *ws, double *extremes) {
+/* What decides whether a maximum exists, for a direction d with steps delta = x'd (see inference/separation.py):
+ * extremes[0] is the largest -d2 delta / d1 of the rows that have an open side, extremes[1] and [2] the least and the
+ * largest step towards it; a row without an open side counts as a step back whatever its sign. */
+static void scan_rows(const question *q, int rows, const row_vectors *v, const double *delta, double *extremes) {
+    for (int i = 0; i < rows; ++i) {
+        if (v->weights[i] == 0.0) continue;
+        double side = open_side(q->border, v->y[i]), step = side == 0.0 ? -fabs(delta[i]) : side * delta[i];
+        if (step < extremes[1]) extremes[1] = step;
+        if (step > extremes[2]) extremes[2] = step;
+        if (side == 0.0) continue;
+        /* where d1 has underflown nothing can be proved, unless the step leads back */
+        double slope = fabs(v->d1[i]), gain = slope > 0.0 ? v->d2[i] / slope * step : step > 0.0 ? INFINITY : step;
+        if (gain > extremes[0]) extremes[0] = gain;
+    }
+}
+
+static void scan_direction(const question *q, const double *d, double d_intercept, int64_t first, int64_t rows,
+                           const workspace *ws, double *extremes) {
     int step = tile_rows(q);
     int64_t panel_stride = tile_panel_stride(step);
     const row_vectors v = row_vectors_at(ws->vectors, step);
+    double delta[PACKED_COLUMN_ROWS];
     for (int64_t done = 0; done < rows; done += step) {
         int count = rows - done < step ? (int)(rows - done) : step;
         int padded = load_tile(q, first + done, count, ws->tile, panel_stride, &v);
-        for (int i = 0; i < padded; ++i) v.d1[i] = d_intercept;
-        add_linear_predictor(ws->tile, panel_stride, q->x.panels, padded, d, v.d1);
-        for (int i = 0; i < padded; ++i)
-            if (v.weights[i] == 0.0) v.d1[i] = 0.0;
-        scan(padded, v.eta, v.y, v.d1, extremes);
+        for (int i = 0; i < padded; ++i) delta[i] = d_intercept;
+        add_linear_predictor(ws->tile, panel_stride, q->x.panels, padded, d, delta);
+        q->leaf(padded, v.eta, v.y, q->shape, v.nll, v.d1, v.d2);
+        scan_rows(q, padded, &v, delta, extremes);
+    }
+}
+
+/* eta of rows [first, first + rows). */
+static void predict_rows(const question *q, int64_t first, int64_t rows, const workspace *ws, double *eta) {
+    int step = tile_rows(q);
+    const row_vectors v = row_vectors_at(ws->vectors, step);
+    for (int64_t done = 0; done < rows; done += step) {
+        int count = rows - done < step ? (int)(rows - done) : step;
+        load_tile(q, first + done, count, ws->tile, tile_panel_stride(step), &v);
+        memcpy(eta + done, v.eta, count * sizeof(double));
     }
 }
 

@@ -14,6 +14,22 @@
 
 typedef struct { vd high, low; } vd_pair;
 
+/* 2^k for integers k in [-1022, 1023] given as doubles: 1.5 * 2^52 + 1023 puts k + 1023 in the low bits. */
+INLINE vd vd_power_of_two(vd k) {
+    return vi_as_double(vi_shift_to_exponent(vd_bits(vd_add(k, vd_set(0x1.8p52 + 1023.0)))));
+}
+
+/* (exp(r) - 1 - r) / r^2 for |r| <= ln(2) / 2. */
+INLINE vd vd_exp_rest(vd r) {
+    vd w = vd_mul(r, r);
+    vd even = vd_set(0x1.2891a8c1d838dp-22), odd = vd_set(0x1.af38d53857513p-26);
+    even = vd_fma(even, w, vd_set(0x1.a019b8ef67c6cp-16)), odd = vd_fma(odd, w, vd_set(0x1.71de0d9c145d0p-19));
+    even = vd_fma(even, w, vd_set(0x1.6c16c17893833p-10)), odd = vd_fma(odd, w, vd_set(0x1.a01a01a7c8d47p-13));
+    even = vd_fma(even, w, vd_set(0x1.5555555553d4fp-5)), odd = vd_fma(odd, w, vd_set(0x1.11111111109adp-7));
+    even = vd_fma(even, w, vd_set(0.5)), odd = vd_fma(odd, w, vd_set(0x1.5555555555556p-3));
+    return vd_fma(odd, r, even);
+}
+
 /* exp(-a) for a >= 0 as high + low, relative error of the sum below 0.4 ULP. Subnormal results are rounded once (low is
  * then meaningless and negligible to all its users); NaN stays NaN.
  * Method: a = -(k ln 2 + r), |r| <= ln(2) / 2; exp(r) = 1 + r + r^2 Q(r), Q the near-minimax polynomial of degree 9
@@ -29,18 +45,24 @@ INLINE vd_pair vd_exp_minus(vd a) {
     vd r = vd_sub(vd_mul(k, vd_set(-0x1.62e42feep-1)), a); /* exact */
     r = vd_fma(k, vd_set(-0x1.a39ef35793c76p-33), r);
 
-    vd w = vd_mul(r, r);
-    vd even = vd_set(0x1.2891a8c1d838dp-22), odd = vd_set(0x1.af38d53857513p-26);
-    even = vd_fma(even, w, vd_set(0x1.a019b8ef67c6cp-16)), odd = vd_fma(odd, w, vd_set(0x1.71de0d9c145d0p-19));
-    even = vd_fma(even, w, vd_set(0x1.6c16c17893833p-10)), odd = vd_fma(odd, w, vd_set(0x1.a01a01a7c8d47p-13));
-    even = vd_fma(even, w, vd_set(0x1.5555555553d4fp-5)), odd = vd_fma(odd, w, vd_set(0x1.11111111109adp-7));
-    even = vd_fma(even, w, vd_set(0.5)), odd = vd_fma(odd, w, vd_set(0x1.5555555555556p-3));
-
     vd one = vd_set(1.0);
-    vd rest = vd_fma(w, vd_fma(odd, r, even), r);
+    vd rest = vd_fma(vd_mul(r, r), vd_exp_rest(r), r);
     vd high = vd_add(one, rest);
     vd low = vd_sub(rest, vd_sub(high, one));
     return (vd_pair){vd_mul(vd_mul(high, power), down), vd_mul(vd_mul(low, power), down)};
+}
+
+/* exp(x), relative error below 1 ULP where the result is a normal number; 0, subnormal, infinite or NaN beyond. The method is
+ * that of vd_exp_minus; 2^k as a product of two powers, since neither 2^1024 nor 2^-1074 is a normal number. */
+INLINE vd vd_exp(vd x) {
+    const vd most = vd_set(720.0), least = vd_set(-760.0), magic = vd_set(0x1.8p52), one = vd_set(1.0);
+    x = vd_select(vd_less(most, x), most, x);
+    x = vd_select(vd_less(x, least), least, x);
+    vd k = vd_sub(vd_fma(x, vd_set(0x1.71547652b82fep+0), magic), magic);
+    vd r = vd_fma(k, vd_set(-0x1.a39ef35793c76p-33), vd_sub(x, vd_mul(k, vd_set(0x1.62e42feep-1))));
+    vd rest = vd_fma(vd_mul(r, r), vd_exp_rest(r), r);
+    vd half = vd_sub(vd_fma(k, vd_set(0.5), magic), magic);
+    return vd_mul(vd_mul(vd_add(one, rest), vd_power_of_two(half)), vd_power_of_two(vd_sub(k, half)));
 }
 
 /* For t = exp(-a), a >= 0: high = 1 / (1 + t) = sigma(a) and low = t / (1 + t) = sigma(-a). */
