@@ -217,6 +217,17 @@ def test_given_derivatives(core: ModuleType) -> None:
     np.testing.assert_allclose(hessian, (wide * d2[:, np.newaxis]).T @ wide, rtol=1e-11, atol=1e-9)
 
 
+@pytest.mark.parametrize("dtype", TYPES)
+def test_facts_of_a_vector(core: ModuleType, dtype: str) -> None:
+    for n in (0, 1, 255, 256, 257, 3000):
+        v = np.random.default_rng(n).integers(0, 2 if dtype == "?" else 5, 2 * n).astype(dtype)[::2]
+        least, greatest, total, zeros, ones = core.describe(v)
+        assert (least, greatest) == ((v.min(), v.max()) if n else (np.inf, -np.inf))
+        assert (total, zeros, ones) == (v.sum(dtype=float), (v == 0).sum(), (v == 1).sum())
+    with_gap = np.array([3.0, np.nan, 1.0])
+    assert core.describe(with_gap)[:2] == (1.0, 3.0) and math.isnan(core.describe(with_gap)[2])
+
+
 def test_refuses_what_it_cannot_read(core: ModuleType) -> None:
     with pytest.raises(ValueError, match="no leaf is called 'poison'"):
         core.Leaf("poison")

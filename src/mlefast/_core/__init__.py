@@ -55,10 +55,11 @@ ISA, ISA_REASON = _choose()
 ISA_MEANING = _MEANING[ISA]
 openmp = _probe.openmp
 if TYPE_CHECKING:
-    from ._pass_base import BLOCK, Leaf, Rows, terms
+    from ._pass_base import BLOCK, Leaf, Rows, describe, terms
 else:
     _pass = importlib.import_module(f"{__name__}._pass_{ISA}")
-    BLOCK, Leaf, Rows, terms = _pass.BLOCK, _pass.Leaf, _pass.Rows, _pass.terms
+    BLOCK, Leaf, Rows = _pass.BLOCK, _pass.Leaf, _pass.Rows
+    describe, terms = _pass.describe, _pass.terms
 
 __all__ = [
     "BLOCK",
@@ -68,6 +69,7 @@ __all__ = [
     "Leaf",
     "Rows",
     "available_isas",
+    "describe",
     "openmp",
     "resolve_threads",
     "terms",

@@ -26,6 +26,9 @@ cdef extern from "block.h":
         int64_t stride
         int32_t type
         int32_t swapped
+    ctypedef struct vector_facts:
+        double least, greatest, sum
+        int64_t zeros, ones
     ctypedef struct design:
         const column *columns
         const int32_t *kinds
@@ -73,6 +76,7 @@ cdef extern from "block.h":
     int LEAF_COUNT, PANEL, NLL, FINITE, SUM_D1, SUM_D2, HEADER, BLOCK_ROWS, HESSIAN_ROWS, ROW_VECTORS
     int VD_LANES
     int F64, F32, I64, I32, I16, I8, U64, U32, U16, U8
+    void add_facts(const column *c, int64_t first, int64_t rows, vector_facts *facts) noexcept nogil
     int classify_panel(const column *c, int count) noexcept nogil
     int64_t element_size(int32_t type) noexcept nogil
     int tile_rows(const question *q) noexcept nogil

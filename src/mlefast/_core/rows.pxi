@@ -9,6 +9,25 @@ cdef dict ELEMENT_TYPES = {
 cdef bint LITTLE = sys.byteorder == "little"
 
 
+cdef int fill_column(column *c, const Py_buffer *view, Py_ssize_t j) except -1:
+    """Column j of a buffer with one or two dimensions."""
+    cdef str letters = view.format.decode() if view.format != NULL else "B"
+    cdef str order = letters[0] if letters[0] in "<>=@!" else "="
+    cdef str letter = letters[len(letters) - 1]
+    if letter not in ELEMENT_TYPES or len(letters) > 2:
+        raise TypeError("cannot read elements of the type %r" % letters)
+    c.type = ELEMENT_TYPES[letter]
+    if element_size(c.type) != view.itemsize:
+        raise TypeError("elements of the type %r have an unexpected size" % letters)
+    c.swapped = (order == ">" or order == "!") if LITTLE else order == "<"
+    c.stride = view.strides[0]
+    c.data = <const char *>view.buf + (j * view.strides[1] if view.ndim > 1 else 0)
+    c.after = c.data + (max(view.shape[0], 1) - 1) * c.stride + view.itemsize
+    if view.ndim > 1 and view.strides[1] == view.itemsize:
+        c.after += (view.shape[1] - 1 - j) * view.itemsize
+    return 0
+
+
 cdef class Leaf:
     """The function of a likelihood that the pass calls per tile, and the likelihood's own parameters."""
 
@@ -96,30 +115,13 @@ cdef class Rows:
                 raise ValueError("column groups and vectors must have the same number of rows")
             if g < groups:
                 for j in range(self.views[g].shape[1]):
-                    self.fill_column(c, &self.views[g], j)
+                    fill_column(c, &self.views[g], j)
                     c += 1
             else:
-                self.fill_column(c, &self.views[g], 0)
+                fill_column(c, &self.views[g], 0)
                 c += 1
         for j in range(0, self.p, PANEL):
             self.kinds[j // PANEL] = classify_panel(self.columns + j, <int>min(<int64_t>PANEL, self.p - j))
-        return 0
-
-    cdef int fill_column(self, column *c, Py_buffer *view, Py_ssize_t j) except -1:
-        cdef str letters = view.format.decode() if view.format != NULL else "B"
-        cdef str order = letters[0] if letters[0] in "<>=@!" else "="
-        cdef str letter = letters[len(letters) - 1]
-        if letter not in ELEMENT_TYPES or len(letters) > 2:
-            raise TypeError("cannot read elements of the type %r" % letters)
-        c.type = ELEMENT_TYPES[letter]
-        if element_size(c.type) != view.itemsize:
-            raise TypeError("elements of the type %r have an unexpected size" % letters)
-        c.swapped = (order == ">" or order == "!") if LITTLE else order == "<"
-        c.stride = view.strides[0]
-        c.data = <const char *>view.buf + (j * view.strides[1] if view.ndim > 1 else 0)
-        c.after = c.data + (max(self.n, 1) - 1) * c.stride + view.itemsize
-        if view.ndim > 1 and view.strides[1] == view.itemsize:
-            c.after += (view.shape[1] - 1 - j) * view.itemsize
         return 0
 
     cdef int64_t affine_size(self) noexcept:
@@ -366,3 +368,25 @@ def terms(const double[::1] eta, const double[::1] y, Leaf leaf not None):
         memcpy(&view[1, 0], &y[0], n * sizeof(double))
         leaf.function(padded, &view[0, 0], &view[1, 0], leaf.shape, &view[2, 0], &view[3, 0], &view[4, 0])
     return work[2, :n], work[3, :n], work[4, :n]
+
+
+def describe(vector):
+    """(least, greatest, sum, number of zeros, number of ones) of a vector of any readable type, from one reading.
+
+    A NaN makes the sum NaN; of nothing but NaN the least is inf and the greatest -inf.
+    """
+    cdef Py_buffer view
+    cdef column c
+    cdef vector_facts facts
+    PyObject_GetBuffer(vector, &view, PyBUF_STRIDES | PyBUF_FORMAT)
+    try:
+        if view.ndim != 1:
+            raise ValueError("expected one dimension, got %d" % view.ndim)
+        fill_column(&c, &view, 0)
+        facts.least, facts.greatest, facts.sum = float("inf"), -float("inf"), 0.0
+        facts.zeros = facts.ones = 0
+        with nogil:
+            add_facts(&c, 0, view.shape[0], &facts)
+    finally:
+        PyBuffer_Release(&view)
+    return facts.least, facts.greatest, facts.sum, facts.zeros, facts.ones

@@ -80,6 +80,28 @@ static void read_column(const column *c, int64_t first, int rows, double *to, in
     }
 }
 
+/* What the checks of a vector ask for, from one reading. A NaN makes the sum NaN and is neither least nor greatest. */
+typedef struct { double least, greatest, sum; int64_t zeros, ones; } vector_facts;
+
+static void add_facts(const column *c, int64_t first, int64_t rows, vector_facts *facts) {
+    double chunk[256];
+    for (int64_t done = 0; done < rows; done += 256) {
+        int count = rows - done < 256 ? (int)(rows - done) : 256;
+        double least = facts->least, greatest = facts->greatest, sum = 0.0;
+        int zeros = 0, ones = 0;
+        read_column(c, first + done, count, chunk, 1);
+        for (int i = 0; i < count; ++i) {
+            double x = chunk[i];
+            least = x < least ? x : least;
+            greatest = x > greatest ? x : greatest;
+            sum += x;
+            zeros += x == 0.0;
+            ones += x == 1.0;
+        }
+        facts->least = least, facts->greatest = greatest, facts->sum += sum, facts->zeros += zeros, facts->ones += ones;
+    }
+}
+
 static panel_kind classify_panel(const column *c, int count) {
     int64_t size = element_size(c[0].type);
     int floats = c[0].type <= F32 && !c[0].swapped, side_by_side = 1, contiguous = c[0].stride == size;
