@@ -52,7 +52,7 @@ INLINE vd_pair vd_exp_minus(vd a) {
     return (vd_pair){vd_mul(vd_mul(high, power), down), vd_mul(vd_mul(low, power), down)};
 }
 
-/* exp(x), relative error below 1 ULP where the result is a normal number; 0, subnormal, infinite or NaN beyond. The method is
+/* exp(x), error below 1.3 ULP; 0, subnormal, infinite or NaN beyond the normal numbers. The method is
  * that of vd_exp_minus; 2^k as a product of two powers, since neither 2^1024 nor 2^-1074 is a normal number. */
 INLINE vd vd_exp(vd x) {
     const vd most = vd_set(720.0), least = vd_set(-760.0), magic = vd_set(0x1.8p52), one = vd_set(1.0);
