@@ -123,7 +123,7 @@ def test_not_converged_is_status_1(folder: Path) -> None:
     [
         (["fit", "nothing.csv", "y ~ x"], "no such file"),
         (["fit", "broken.parquet", "late ~ hour"], "cannot be read as parquet"),
-        (["fit", "flights.parquet", "late ~ hours"], "no column 'hours'. Did you mean hour?"),
+        (["fit", "flights.parquet", "late ~ hours"], "no column 'hours'. Did you mean 'hour'?"),
         (["fit", "flights.parquet", "late ~ hour +"], "cannot be read"),
         (["fit", "flights.parquet", "late ~ carrier2"], "no column"),
         (["fit", "flights.parquet", "hour ~ carrier"], "not two-valued"),

@@ -15,11 +15,11 @@ from mlefast import _core
 from mlefast.errors import ConvergenceWarning, DataError, OptionError, RankWarning, SeparationWarning
 from mlefast.inference import certify, find_aliases, judge_existence
 from mlefast.likelihoods import Likelihood, find_likelihood
-from mlefast.objective import MemoryObjective, Standardisation, Vector, standardise
+from mlefast.objective import MemoryObjective, Standardisation, standardise
 from mlefast.solvers import Progress, Solution, choose_solver, irls, lbfgs, sample_start
 
-from .evaluate import resolve_threads
 from .observations import Observations, observe
+from .options import read_flag, read_max_iter, read_params, read_tol, require_choice, resolve_threads
 from .result import Result
 
 
@@ -120,30 +120,35 @@ def fit(
     """
     began = time.perf_counter()
     family = find_likelihood(likelihood)
-    _check_options(weight_kind, covariance, groups, tol, max_iter)
+    _require_supported(weight_kind, covariance, groups, progress)
+    tol, max_iter, intercept = read_tol(tol), read_max_iter(max_iter), read_flag("intercept", intercept)
     team = resolve_threads(threads)
     data = observe(X, y, family, weights=weights, offset=offset, missing=missing, names=names)
-    columns, intercept = data.design.columns, bool(intercept)
+    columns = data.design.columns
     size = columns + intercept
     if size == 0:
         raise DataError("X has no columns and there is no intercept, so there is nothing to fit. Add one of them.")
+    if intercept and "Intercept" in data.design.names:
+        raise DataError(
+            "X has a column 'Intercept', which is the name of the intercept that the fit adds. Rename the column, or "
+            "use intercept=False if it is the column of ones."
+        )
     chosen, reason = choose_solver(solver, data.design.rows, size)
 
     space = standardise(data.design.groups, data.design.rows, intercept)
     rows = data.rows(intercept)
     rows.standardise(space.centre, space.scale)
     objective = MemoryObjective(rows, data.design, family, size=size, threads=team, absent=data.absent)
-    first = _start(start, size, space)
     information = None
     if start is None:
-        first, information = sample_start(objective, first)
+        first, information = sample_start(objective, np.zeros(size))
+    else:
+        first = space.from_user(read_params("start", start, columns, intercept))
     minimise = irls if chosen == "irls" else lbfgs
-    solution = minimise(
-        objective, first, tol=float(tol), max_iter=int(max_iter), progress=progress, information=information
-    )
+    solution = minimise(objective, first, tol=tol, max_iter=max_iter, progress=progress, information=information)
 
     all_names = (("Intercept",) if intercept else ()) + data.design.names
-    worth = _worth(solution, objective, space, all_names, float(tol))
+    worth = _worth(solution, objective, space, all_names, tol)
     llf = -solution.moments.nll
     return _finish(
         Result(
@@ -170,30 +175,13 @@ def fit(
     )
 
 
-def _check_options(weight_kind: str, covariance: str, groups: Any, tol: float, max_iter: int) -> None:
-    if weight_kind != "frequency":
-        raise OptionError(f"weight_kind={weight_kind!r} is unknown; possible: frequency.")
-    if covariance != "fisher":
-        raise OptionError(f"covariance={covariance!r} is unknown; possible: fisher.")
+def _require_supported(weight_kind: Any, covariance: Any, groups: Any, progress: Any) -> None:
+    require_choice("weight_kind", weight_kind, ("frequency",))
+    require_choice("covariance", covariance, ("fisher",))
     if groups is not None:
         raise OptionError("groups is for clustered covariances, which do not exist yet. Leave it at None.")
-    if not tol > 0.0:
-        raise OptionError(f"tol={tol!r} must be a positive number of standard errors, such as 1e-6.")
-    if not isinstance(max_iter, int | np.integer) or max_iter < 0:
-        raise OptionError(f"max_iter={max_iter!r} must be a whole number from 0.")
-
-
-def _start(start: ArrayLike | None, size: int, space: Standardisation) -> Vector:
-    if start is None:
-        return np.zeros(size)
-    point = np.asarray(start, dtype=np.float64)
-    if point.shape != (size,):
-        raise DataError(
-            f"start has the shape {point.shape}; it must be ({size},), the intercept first if there is one."
-        )
-    if not np.isfinite(point).all():
-        raise DataError("start holds NaN or infinite values. Use finite numbers, or None.")
-    return space.from_user(point)
+    if progress is not None and not callable(progress):
+        raise OptionError(f"progress={progress!r} cannot be called. Give a function of one argument, or None.")
 
 
 def _worth(
@@ -238,7 +226,7 @@ def _null_loglik(data: Observations, family: Likelihood, threads: int) -> float:
     """The log-likelihood of the model with an intercept and the offset only."""
     if data.offset is None:
         return family.null_loglik(data.y, data.weights)
-    objective = MemoryObjective(data.rows_without_columns(), data.design, family, size=1, threads=threads)
+    objective = MemoryObjective(data.rows(True, columns=False), data.design, family, size=1, threads=threads)
     return -irls(objective, np.zeros(1), tol=1e-9, max_iter=100).moments.nll
 
 
