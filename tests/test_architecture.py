@@ -28,8 +28,11 @@ ALLOWED = {
     "summary": {"errors", "result"},
     "observations": {"_core", "errors", "data", "likelihoods", "options"},
     "evaluate": {"errors", "likelihoods", "objective", "observations", "options"},
+    "model": {"_core", "errors", "likelihoods", "objective", "observations"},
+    "assessment": {"objective", "solvers", "inference", "model"},
+    "advice": {"errors", "data", "result"},
     "fit": {
-        "_core", "errors", "likelihoods", "objective", "solvers", "inference", "observations", "options", "result"
+        "_core", "errors", "likelihoods", "solvers", "observations", "options", "model", "assessment", "advice", "result"
     },
     "formula": {"errors", "data", "likelihoods", "solvers", "options", "result", "fit"},
     "cli": {"config", "errors", "data", "likelihoods", "solvers", "result", "fit", "formula"},

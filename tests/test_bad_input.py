@@ -69,7 +69,9 @@ CASES = {
     ),
     "ragged start": (lambda: mlefast.fit(X, Y, start=[0, [1, 2], 0, 0]), r"start=\[0, \[1, 2\], 0, 0\] is ragged"),
     "complex start": (lambda: mlefast.fit(X, Y, start=[0, 1j, 0, 0]), r"start=.*not made of real numbers"),
+    "start too far": (lambda: mlefast.fit(X, Y, start=[0, 1e308, 1e308, 0]), r"overflows.*Start nearer to zero"),
     "params of text": (lambda: mlefast.evaluate(X, Y, list("abcd")), r"params=.*not made of real numbers"),
+    "params too large": (lambda: mlefast.evaluate(X, Y, [0, 1e308, 1e308, 0]), r"overflows.*Use smaller params"),
     "names no list": (lambda: mlefast.fit(X, Y, names=5), r"names=5 is not a list"),
     "name of the intercept": (
         lambda: mlefast.fit(X, Y, names=["a", "Intercept", "b"]),
@@ -79,6 +81,11 @@ CASES = {
         lambda: mlefast.fit(spoiled(spoiled(X, (4, 0), np.inf), (5, 0), -np.inf), Y),
         r"'x1' of X has 2 infinite values \(first rows: 4, 5\)",
     ),
+    "huge in X": (
+        lambda: mlefast.fit(spoiled(X, (5, 2), 1e155), Y),
+        r"'x3' of X has 1 value beyond 1e\+150.*rows: 5\)",
+    ),
+    "huge in X, lbfgs": (lambda: mlefast.fit(spoiled(X, (5, 2), -1e300), Y, solver="lbfgs"), r"'x3'.*rows: 5\)"),
     "huge in offset": (lambda: mlefast.fit(X, Y, offset=spoiled(Y, 9, 1e200)), r"offset has 1 value beyond.*rows: 9\)"),
     "huge in weights": (lambda: mlefast.fit(X, Y, weights=Y + 1e300), r"weights has 100 values beyond"),
     "name of y": (

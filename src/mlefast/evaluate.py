@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlefast.errors import OptionError
+from mlefast.errors import DataError, OptionError
 from mlefast.likelihoods import Likelihood, find_likelihood
 from mlefast.objective import MemoryObjective
 
@@ -92,9 +92,21 @@ def evaluate(
     data = observe(X, y, family, weights=weights, offset=offset, fractions=True)
     point = read_params("params", params, data.design.columns, intercept)
     objective = MemoryObjective(
-        data.rows(intercept), data.design, family, size=len(point), threads=team, absent=data.absent
+        data.rows(intercept),
+        data.design,
+        data.y,
+        family,
+        size=len(point),
+        nobs=data.nobs,
+        threads=team,
+        absent=data.absent,
     )
-    moments = objective.moments(point, int(order))
+    moments = objective.moments(point, int(order), objective.precision)
+    if not math.isfinite(moments.nll):
+        raise DataError(
+            "the linear predictor overflows: X times params exceeds the largest double. Use smaller params, or rescale "
+            "the columns."
+        )
     return Evaluation(moments.nll, moments.gradient, moments.hessian)
 
 

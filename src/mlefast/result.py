@@ -50,6 +50,8 @@ class Result:
         See `cov_params`.
     llf, llnull : float
         Log-likelihood at the estimate, and of the model with an intercept (and the offset) only, in nats.
+    constant : bool
+        Whether there is an intercept, or a combination of the columns that is constant.
     nobs : float
         Number of observations: the sum of the frequency weights.
     rank : int
@@ -57,7 +59,7 @@ class Result:
     dropped : int
         Rows left out because a value was missing.
     converged : bool
-        Whether the certificate is met and the maximum is not at infinity.
+        Whether the certificate is met and the maximum is proved to exist.
     certificate : Certificate
         Distance to the exact maximum in standard errors.
     separation : Separation
@@ -87,6 +89,7 @@ class Result:
     response: str
     classes: NDArray[Any] | None
     intercept: bool
+    constant: bool
     params: Vector
     covariance: NDArray[np.float64]
     covariance_type: str
@@ -185,8 +188,8 @@ class Result:
 
     @property
     def df_model(self) -> int:
-        """Parameters that are determined, without the intercept."""
-        return self.rank - self.intercept
+        """Parameters that are determined, without the intercept or, in its place, a constant among the columns."""
+        return self.rank - self.constant
 
     @property
     def df_resid(self) -> float:
