@@ -19,6 +19,7 @@ HANDMADE = {
     "response": "late",
     "classes": np.array(["no", "yes"]),
     "intercept": True,
+    "constant": True,
     "params": np.array([-2.0, 0.125, 0.0]),
     "covariance": np.array([[0.25, -0.01, 0.0], [-0.01, 0.0004, 0.0], [0.0, 0.0, 0.0625]]),
     "covariance_type": "fisher",

@@ -23,23 +23,27 @@ ALLOWED = {
     "solvers": {"errors", "objective"},
     "inference": {"errors", "objective"},
     "config": {"_core"},
-    "result": {"errors", "data", "likelihoods", "inference", "summary"},
+    "options": {"_core", "errors"},
+    "result": {"errors", "data", "likelihoods", "inference", "options", "summary"},
     "summary": {"errors", "result"},
-    "observations": {"_core", "errors", "data", "likelihoods"},
-    "evaluate": {"_core", "errors", "data", "likelihoods", "objective", "observations"},
+    "observations": {"_core", "errors", "data", "likelihoods", "options"},
+    "evaluate": {"errors", "likelihoods", "objective", "observations", "options"},
+    "model": {"_core", "errors", "likelihoods", "objective", "observations"},
+    "assessment": {"objective", "solvers", "inference", "model"},
+    "advice": {"errors", "data", "result"},
     "fit": {
-        "_core", "errors", "data", "likelihoods", "objective", "solvers", "inference", "observations", "evaluate", "result"
+        "_core", "errors", "likelihoods", "solvers", "observations", "options", "model", "assessment", "advice", "result"
     },
-    "formula": {"errors", "data", "likelihoods", "solvers", "observations", "result", "fit"},
+    "formula": {"errors", "data", "likelihoods", "solvers", "options", "result", "fit"},
     "cli": {"config", "errors", "data", "likelihoods", "solvers", "result", "fit", "formula"},
     "__main__": {"cli"},
 }  # fmt: skip
 # optional packages, and the files that may import them, inside functions only
 OPTIONAL = {
-    "pandas": {"summary.py", "formula.py"},
+    "pandas": {"summary.py", "data/table.py"},
     "polars": set(),
     "pyarrow": {"data/files.py", "data/frame.py"},
-    "narwhals": {"data/frame.py", "data/vectors.py", "formula.py"},
+    "narwhals": {"data/frame.py", "data/table.py", "data/vectors.py"},
     "formulaic": {"formula.py"},
     "click": {"cli.py"},
     "rich": {"cli.py"},

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 
 import mlefast
@@ -58,18 +60,77 @@ CASES = {
     "same names": (lambda: mlefast.fit(X, Y, names=["a", "b", "a"]), r"'a' more than once"),
     "params": (lambda: mlefast.evaluate(X, Y, np.zeros(3)), r"shape \(3,\); it must be \(4,\)"),
     "y out of range": (lambda: mlefast.evaluate(X, Y * 2, np.zeros(4)), r"y holds 2.0 \(first rows: 1, 3"),
-    "params not finite": (lambda: mlefast.evaluate(X, Y, [0, 0, 0, np.nan]), r"parameters are not finite"),
+    "params not finite": (lambda: mlefast.evaluate(X, Y, [0, 0, 0, np.nan]), r"params holds NaN or infinite"),
     "infinity, order 0": (lambda: mlefast.evaluate(spoiled(X, (5, 0), np.inf), Y, np.ones(4), order=0), r"'x1' of X"),
     "start": (lambda: mlefast.fit(X, Y, start=[1.0]), r"start has the shape \(1,\)"),
+    "start of text": (
+        lambda: mlefast.fit(X, Y, start="zero"),
+        r"start='zero' is not made of real numbers; it must hold",
+    ),
+    "ragged start": (lambda: mlefast.fit(X, Y, start=[0, [1, 2], 0, 0]), r"start=\[0, \[1, 2\], 0, 0\] is ragged"),
+    "complex start": (lambda: mlefast.fit(X, Y, start=[0, 1j, 0, 0]), r"start=.*not made of real numbers"),
+    "start too far": (lambda: mlefast.fit(X, Y, start=[0, 1e308, 1e308, 0]), r"overflows.*Start nearer to zero"),
+    "params of text": (lambda: mlefast.evaluate(X, Y, list("abcd")), r"params=.*not made of real numbers"),
+    "params too large": (lambda: mlefast.evaluate(X, Y, [0, 1e308, 1e308, 0]), r"overflows.*Use smaller params"),
+    "names no list": (lambda: mlefast.fit(X, Y, names=5), r"names=5 is not a list"),
+    "name of the intercept": (
+        lambda: mlefast.fit(X, Y, names=["a", "Intercept", "b"]),
+        r"column 'Intercept', which is the name.*Rename the column, or use intercept=False",
+    ),
+    "both infinities": (
+        lambda: mlefast.fit(spoiled(spoiled(X, (4, 0), np.inf), (5, 0), -np.inf), Y),
+        r"'x1' of X has 2 infinite values \(first rows: 4, 5\)",
+    ),
+    "huge in X": (
+        lambda: mlefast.fit(spoiled(X, (5, 2), 1e155), Y),
+        r"'x3' of X has 1 value beyond 1e\+150.*rows: 5\)",
+    ),
+    "huge in X, lbfgs": (lambda: mlefast.fit(spoiled(X, (5, 2), -1e300), Y, solver="lbfgs"), r"'x3'.*rows: 5\)"),
+    "huge in offset": (lambda: mlefast.fit(X, Y, offset=spoiled(Y, 9, 1e200)), r"offset has 1 value beyond.*rows: 9\)"),
+    "huge in weights": (lambda: mlefast.fit(X, Y, weights=Y + 1e300), r"weights has 100 values beyond"),
+    "name of y": (
+        lambda: mlefast.fit(X, pd.Series(spoiled(Y, 4, 0.5), name="late")),
+        r"^column 'late' \(y\) is not two-valued",
+    ),
+    "name of the weights": (
+        lambda: mlefast.fit(X, Y, weights=pd.Series(Y - 2, name="n")),
+        r"^column 'n' \(weights\) has 100 negative values",
+    ),
+    "name of the offset": (
+        lambda: mlefast.fit(X, Y, offset=pl.Series("shift", spoiled(Y, 9, np.nan))),
+        r"^column 'shift' \(offset\) has 1 missing value",
+    ),
+    "text as weights": (lambda: mlefast.fit(X, Y, weights=["a"] * 100), r"weights holds 'a'; it must hold numbers"),
+    "name of an offset": (lambda: mlefast.fit(X, Y).predict(X, offset="shift"), r"offset='shift' names a column"),
     "nothing left": (lambda: mlefast.fit(X * np.nan, Y, missing="drop"), r"every row has a missing value"),
 }
 OPTIONS = {
     "likelihood": (lambda: mlefast.fit(X, Y, likelihood="bernouli"), r"unknown.*Did you mean 'bernoulli'"),
+    "likelihood that is a class": (
+        lambda: mlefast.fit(X, Y, likelihood=mlefast.Bernoulli),
+        r"likelihood=Bernoulli is a class. Use an object of it, Bernoulli\(\)",
+    ),
+    "no likelihood": (lambda: mlefast.fit(X, Y, likelihood=None), r"likelihood=None is no likelihood; possible: bern"),
+    "number as likelihood": (lambda: mlefast.evaluate(X, Y, np.zeros(4), likelihood=5), r"likelihood=5 is no"),
     "solver": (lambda: mlefast.fit(X, Y, solver="newton"), r"possible: auto, irls, lbfgs"),
     "missing": (lambda: mlefast.fit(X, Y, missing="skip"), r"possible: raise, drop"),
     "threads": (lambda: mlefast.fit(X, Y, threads=0), r"whole number from 1"),
+    "too many threads": (lambda: mlefast.fit(X, Y, threads=10**30), r"from 1 to 65536, or None"),
     "tol": (lambda: mlefast.fit(X, Y, tol=0.0), r"positive"),
+    "no tol": (lambda: mlefast.fit(X, Y, tol=None), r"tol=None must be a positive number"),
+    "text as tol": (lambda: mlefast.fit(X, Y, tol="1e-3"), r"tol='1e-3' must be a positive number"),
+    "array as tol": (lambda: mlefast.fit(X, Y, tol=np.full(3, 1e-6)), r"tol=array\(.*positive number"),
     "max_iter": (lambda: mlefast.fit(X, Y, max_iter=1.5), r"whole number"),
+    "text as max_iter": (lambda: mlefast.fit(X, Y, max_iter="5"), r"max_iter='5' must be a whole number"),
+    "intercept as text": (lambda: mlefast.fit(X, Y, intercept="no"), r"intercept='no' must be True or False"),
+    "intercept as array": (
+        lambda: mlefast.fit(X, Y, intercept=np.ones(100)),
+        r"^intercept=array.*must be True or False",
+    ),
+    "progress": (lambda: mlefast.fit(X, Y, progress="yes"), r"progress='yes' cannot be called"),
+    "alpha as text": (lambda: mlefast.fit(X, Y).conf_int("5"), r"alpha='5' must be a number between 0 and 1"),
+    "alpha": (lambda: mlefast.fit(X, Y).conf_int(5), r"alpha=5 must be a number between 0 and 1"),
+    "order as array": (lambda: mlefast.evaluate(X, Y, np.zeros(4), order=np.array([1, 2])), r"must be 0, 1 or 2"),
     "covariance": (lambda: mlefast.fit(X, Y, covariance="HC3"), r"possible: fisher"),
     "groups": (lambda: mlefast.fit(X, Y, groups=Y), r"groups"),
     "weight_kind": (lambda: mlefast.fit(X, Y, weight_kind="analytic"), r"possible: frequency"),

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def test_not_converged_is_status_1(folder: Path) -> None:
     [
         (["fit", "nothing.csv", "y ~ x"], "no such file"),
         (["fit", "broken.parquet", "late ~ hour"], "cannot be read as parquet"),
-        (["fit", "flights.parquet", "late ~ hours"], "no column 'hours'. Did you mean hour?"),
+        (["fit", "flights.parquet", "late ~ hours"], "no column 'hours'. Did you mean 'hour'?"),
         (["fit", "flights.parquet", "late ~ hour +"], "cannot be read"),
         (["fit", "flights.parquet", "late ~ carrier2"], "no column"),
         (["fit", "flights.parquet", "hour ~ carrier"], "not two-valued"),
@@ -131,7 +132,7 @@ def test_not_converged_is_status_1(folder: Path) -> None:
         (["fit", "flights.parquet", "late ~ hour", "--output", "none/c.csv"], "not a directory"),
         (["fit", "flights.parquet", "late ~ hour", "--solver", "best"], "'best' is not one of"),
         (["fit", "flights.parquet", "late ~ hour", "--threads", "0"], "0 is not in the range"),
-        (["fit", "flights.parquet", "late ~ hour", "--tol", "nan"], "tol=nan must be a positive number"),
+        (["fit", "flights.parquet", "late ~ hour", "--tol", "nan"], "--tol nan must be a positive number"),
         (["fit", "flights.parquet", "late ~ hour", "--weights", "m"], "no column 'm'"),
         (["fit", "flights.parquet", "late ~ hour", "--offset", "carrier"], "carrier"),
         (["fit", "flights.parquet", "late ~ hour", "--output", "c.xlsx"], "unknown kind of file"),
@@ -177,6 +178,43 @@ def test_config_and_version(folder: Path) -> None:
     assert "instruction set" in run(folder, "config").stdout
     assert json.loads(run(folder, "config", "--json").stdout)["mlefast"] == mlefast.__version__
     assert mlefast.__version__ in run(folder, "--version").stdout
+
+
+def test_remedies_are_options_of_the_command_line(folder: Path) -> None:
+    gaps = run(folder, "fit", "missing.parquet", "late ~ hour + n")
+    assert_one_line(gaps.stderr)
+    assert "Use --missing drop or fill them in." in gaps.stderr
+    few = run(folder, "fit", "flights.parquet", "late ~ hour", "--max-iter", "1")
+    assert_one_line(few.stderr, "warning: not converged after 1 iteration: ")
+    assert few.stderr.endswith("Raise --max-iter.\n")
+    small = run(folder, "fit", "flights.parquet", "late ~ hour", "--tol", "1e-300")
+    assert small.stderr.endswith("Raise --tol.\n")
+    for option in ("--weights", "--offset"):
+        text = run(folder, "fit", "flights.parquet", "late ~ hour", option, "carrier")
+        assert_one_line(text.stderr, f"error: column 'carrier' ({option[2:]}) holds ")
+        assert "fit_formula" not in text.stderr
+
+
+def test_a_link_to_nowhere_is_said_to_be_one(folder: Path) -> None:
+    (folder / "link.csv").symlink_to(folder / "gone.csv")
+    done = run(folder, "fit", "link.csv", "late ~ hour")
+    assert_one_line(done.stderr, "error: link.csv is a link to ")
+
+
+@pytest.mark.parametrize("wanted", ["avx9", "v4"])
+def test_an_instruction_set_that_is_not_there(folder: Path, wanted: str) -> None:
+    if wanted in mlefast.show_config().available_instruction_sets:
+        pytest.skip("this machine has it")
+    script = Path(sysconfig.get_path("scripts")) / "mlefast"
+    for command in ([sys.executable, "-m", "mlefast"], [sys.executable, "-mmlefast"], [str(script)]):
+        done = subprocess.run(
+            [*command, "config"], capture_output=True, text=True, env={**os.environ, "MLEFAST_ISA": wanted}
+        )
+        assert (done.returncode, done.stdout) == (2, "")
+        assert_one_line(done.stderr, f"error: MLEFAST_ISA='{wanted}'")
+    imported = process(folder, ["-c", "import mlefast"], MLEFAST_ISA=wanted)
+    assert imported.returncode == 1
+    assert f"ImportError: MLEFAST_ISA='{wanted}'" in imported.stderr
 
 
 # ---- what is printed

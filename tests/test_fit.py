@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -128,6 +129,13 @@ def test_weights_are_repeated_rows_in_every_number() -> None:
         assert np.isclose(getattr(weighted, name), getattr(repeated, name), rtol=1e-9), name
 
 
+@pytest.mark.parametrize("weight", [1e-8, 1 / 2000, 1e6])
+def test_weights_of_any_size_scale_standard_errors(weight: float) -> None:
+    x, y = data(2000, 4)
+    wanted, result = (mlefast.fit(x, y, tol=1e-10, weights=w) for w in (None, np.full(2000, weight)))
+    np.testing.assert_allclose(result.bse * np.sqrt(weight), wanted.bse, rtol=1e-6)
+
+
 def test_same_bits_for_every_number_of_threads() -> None:
     x, y = data(100_000, 7)
     results = [mlefast.fit(x, y, threads=threads) for threads in (1, 2, 3)]
@@ -206,6 +214,39 @@ def test_aliased_columns_are_named_with_their_combination() -> None:
 
 
 @pytest.mark.parametrize("solver", ["irls", "lbfgs"])
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+@pytest.mark.parametrize("p", [5, 70])
+def test_aliased_columns_in_single_precision(solver: str, kind: type, p: int) -> None:
+    rng = np.random.default_rng(p)
+    x = rng.integers(-3, 4, (4000, p))
+    y = rng.random(4000) < 1 / (1 + np.exp(-0.3 * x[:, 0]))
+    wide = np.column_stack([x, x[:, 0] + x[:, 1]]).astype(kind)
+    wanted = mlefast.fit(x, y)
+    with pytest.warns(mlefast.RankWarning, match=rf"x{p + 1} = 1 x1 \+ 1 x2"):
+        result = mlefast.fit(wide, y, solver=solver)
+    assert result.converged and result.rank == p + 1
+    assert np.abs((result.params[:-1] - wanted.params) / wanted.bse).max() < 2e-6
+
+
+def test_a_start_on_an_aliased_column_goes_to_the_columns_that_stay() -> None:
+    x, y = data(1000, 2)
+    wide = np.column_stack([x, x.sum(axis=1)])
+    with pytest.warns(mlefast.RankWarning):
+        result = mlefast.fit(wide, y, start=[0.0, 0.0, 0.0, 5.0])
+    np.testing.assert_allclose(result.params[:3], mlefast.fit(x, y).params, atol=1e-6)
+    np.testing.assert_allclose(result.predict(wide), mlefast.fit(x, y).predict(x), atol=1e-6)
+
+
+@pytest.mark.parametrize(("n", "p"), [(20, 40), (60, 100), (100, 150), (200, 250)])
+@pytest.mark.parametrize("solver", ["irls", "lbfgs"])
+def test_the_rank_of_wide_data_is_the_number_of_rows(n: int, p: int, solver: str) -> None:
+    rng = np.random.default_rng(1)
+    with pytest.warns(mlefast.MlefastWarning):
+        result = mlefast.fit(rng.standard_normal((n, p)), np.arange(n) % 2, solver=solver)
+    assert (result.rank, result.df_resid, result.separation.verdict) == (n, 0, "separated")
+
+
+@pytest.mark.parametrize("solver", ["irls", "lbfgs"])
 def test_complete_separation_is_proved(solver: str) -> None:
     x, _ = data(400, 3)
     with pytest.warns(mlefast.SeparationWarning, match="x1"):
@@ -224,37 +265,68 @@ def test_quasi_separation_names_the_column() -> None:
     assert result.separation.columns[0] == "x3"
 
 
-@given(st.integers(0, 2**32 - 1))
-@settings(max_examples=60, deadline=None)
-def test_the_verdict_on_existence_is_that_of_a_linear_programme(seed: int) -> None:
-    import warnings
+@pytest.mark.parametrize("solver", ["irls", "lbfgs"])
+@pytest.mark.parametrize("shift", [30.0, -100.0, 800.0, 1e6])
+def test_an_offset_of_any_size_is_taken_back_by_the_intercept(solver: str, shift: float) -> None:
+    x, y = data(2000, 2)
+    wanted, result = mlefast.fit(x, y), mlefast.fit(x, y, offset=np.full(2000, shift), solver=solver)
+    np.testing.assert_allclose(result.params, wanted.params - [shift, 0, 0], atol=1e-5 * wanted.bse.min(), rtol=1e-9)
+    np.testing.assert_allclose([result.llf, result.llnull], [wanted.llf, wanted.llnull], rtol=1e-11)
+    assert result.converged and result.separation.verdict == "exists"
 
-    from scipy.optimize import linprog
 
-    rng = np.random.default_rng(seed)
-    n, p = int(rng.integers(8, 30)), int(rng.integers(1, 4))
-    x = rng.integers(-1, 2, (n, p)).astype(float) if seed % 2 else rng.standard_normal((n, p))
-    y = rng.integers(0, 2, n).astype(float)
-    wide = np.column_stack([np.ones(n), x])
-    if y.min() == y.max() or np.linalg.matrix_rank(wide) < p + 1:
-        return
-    signed = (2 * y - 1)[:, np.newaxis] * wide
-    # separated if some direction d has signed d >= 0 with a positive sum
-    programme = linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(n), bounds=[(-1, 1)] * (p + 1))
-    separated = -programme.fun > 1e-7
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", mlefast.MlefastWarning)
-        verdict = mlefast.fit(x, y).separation.verdict
-    assert verdict == ("separated" if separated else "exists")
+@pytest.mark.parametrize("solver", ["irls", "lbfgs"])
+@pytest.mark.parametrize("start", [[36, 0, 0], [-40, 0, 0], [0, 300, -100], [50, 20, 20]])
+def test_a_far_start_finds_the_way_back(solver: str, start: list[float]) -> None:
+    x, y = data(500, 2)
+    wanted, result = mlefast.fit(x, y), mlefast.fit(x, y, start=start, solver=solver)
+    assert result.converged
+    np.testing.assert_allclose(result.params, wanted.params, atol=2e-6 * wanted.bse.max())
+
+
+@pytest.mark.parametrize("solver", ["irls", "lbfgs"])
+@pytest.mark.parametrize("start", [[800, 0, 0], [0, 1e200, 1e300]])
+def test_where_no_row_tells_anything_columns_are_not_aliased(solver: str, start: list[float]) -> None:
+    x, y = data(500, 2)
+    with pytest.warns(mlefast.ConvergenceWarning, match="Start nearer to zero") as caught:
+        result = mlefast.fit(x, y, start=start, solver=solver)
+    assert len(caught) == 1
+    assert (result.rank, result.aliased, result.converged) == (3, (), False)
+    assert result.certificate.distance == np.inf
+    np.testing.assert_allclose(result.params, start)
+
+
+def test_a_null_model_that_is_not_found_has_no_likelihood(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = data(500, 2)
+    find = mlefast.assessment.irls
+    monkeypatch.setattr(mlefast.assessment, "irls", lambda *a, **k: find(*a, **{**k, "max_iter": 0}))
+    assert np.isnan(mlefast.fit(x, y, offset=x[:, 0]).llnull)
 
 
 def test_not_converged_is_said_with_the_distance() -> None:
     x, y = data(500, 3)
     with pytest.warns(
-        mlefast.ConvergenceWarning, match=r"standard errors from the maximum.*largest gradient.*Raise max_iter"
+        mlefast.ConvergenceWarning, match=r"after 1 iteration: .*from the maximum.*largest gradient.*Raise max_iter"
     ):
         result = mlefast.fit(x, y, max_iter=1)
     assert not result.converged and result.certificate.distance > 1e-6
+
+
+@pytest.mark.parametrize("solver", ["irls", "lbfgs"])
+def test_a_tolerance_below_rounding_is_said_to_be_one(solver: str) -> None:
+    x, y = data(20_000, 3)
+    with pytest.warns(mlefast.ConvergenceWarning, match=r"Rounding lets these data come no nearer. Raise tol."):
+        result = mlefast.fit(x, y, tol=1e-300, solver=solver)
+    assert result.iterations < 50 and result.certificate.distance < 1e-12
+
+
+@pytest.mark.parametrize("solver", ["irls", "lbfgs"])
+def test_no_iteration_is_taken_where_none_is_allowed(solver: str) -> None:
+    x, y = data(500, 3)
+    with pytest.warns(mlefast.ConvergenceWarning, match="after 0 iterations"):
+        result = mlefast.fit(x, y, max_iter=0, solver=solver, start=[0.1, 0.2, 0.3, 0.4])
+    assert result.iterations == 0
+    np.testing.assert_allclose(result.params, [0.1, 0.2, 0.3, 0.4])
 
 
 def test_a_result_pickles_small_and_holds_no_data() -> None:
@@ -263,6 +335,67 @@ def test_a_result_pickles_small_and_holds_no_data() -> None:
     dump = pickle.dumps(result)
     assert len(dump) < 10_000
     np.testing.assert_array_equal(pickle.loads(dump).params, result.params)
+
+
+def test_a_constant_among_the_columns_counts_as_the_intercept() -> None:
+    """The same model in other words has the same degrees of freedom and the same test against the null model."""
+    x, y = data(3000, 2)
+    level = np.arange(3000) % 3
+    dummies = level[:, np.newaxis] == np.arange(3)
+    wanted = mlefast.fit(np.column_stack([x, dummies[:, 1:]]), y)
+    for same in (
+        np.column_stack([x, dummies]),
+        np.column_stack([np.ones(3000), x, dummies[:, 1:]]),
+        np.column_stack([1e8 * (1 + x), 1e-8 * x, np.arange(3000) % 3 == 0, level == 1, level == 2])[
+            :, [1, 0, 2, 3, 4]
+        ],
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", mlefast.RankWarning)
+            result = mlefast.fit(same, y, intercept=False)
+        assert result.constant and result.df_model == result.rank - 1
+    for same in (np.column_stack([x, dummies]), np.column_stack([np.ones(3000), x, dummies[:, 1:]])):
+        result = mlefast.fit(same, y, intercept=False)
+        assert (result.df_model, result.df_resid) == (wanted.df_model, wanted.df_resid)
+        np.testing.assert_allclose(
+            [result.llf, result.llr, result.llr_pvalue], [wanted.llf, wanted.llr, wanted.llr_pvalue]
+        )
+    alone = mlefast.fit(x, y, intercept=False)
+    assert not alone.constant and alone.df_model == 2
+    rare = np.column_stack([np.arange(3000) != 1717, x])  # constant but for one row
+    assert not mlefast.fit(rare, y, intercept=False).constant
+
+
+@pytest.mark.parametrize("spoiled", ["X", "y", "label", "offset"])
+def test_what_stands_in_rows_of_weight_zero_does_not_matter(spoiled: str) -> None:
+    x, y = data(300, 2)
+    offset, weights = 0.1 * x[:, 0], np.arange(300) % 3.0
+    off = weights == 0
+    wanted = mlefast.fit(x[~off], y[~off], weights=weights[~off], offset=offset[~off])
+    if spoiled == "X":
+        x[off] = np.array([np.nan, np.inf])
+    elif spoiled == "y":
+        y[off] = np.nan
+    elif spoiled == "label":
+        y[off] = 7.0
+    else:
+        offset[off] = np.inf
+    result = mlefast.fit(x, y, weights=weights, offset=offset)
+    np.testing.assert_allclose(result.params, wanted.params, atol=1e-6 * wanted.bse.min())
+    assert (result.nobs, result.dropped) == (wanted.nobs, 0)
+    assert np.isclose(result.llnull, wanted.llnull)
+    if spoiled != "label":
+        assert mlefast.fit(x, y, weights=weights, offset=offset, missing="drop").dropped == 0
+
+
+@pytest.mark.parametrize("solver", ["irls", "lbfgs"])
+def test_progress_tells_the_length_of_each_step(solver: str) -> None:
+    x, y = data(5000, 3)
+    seen = []
+    mlefast.fit(x, y, progress=seen.append, solver=solver, start=np.zeros(4))
+    steps = [iteration.step for iteration in seen]
+    assert np.isnan(steps[0]) and np.isfinite(steps[1:-1]).all()
+    assert max(steps[1:-1]) > 1.0 > min(steps[1:-1])  # standard errors
 
 
 def test_progress_reports_every_pass() -> None:

@@ -113,7 +113,7 @@ def test_what_is_not_defined_is_nan(handmade) -> None:
 
 
 def test_degrees_of_freedom_without_an_intercept(handmade) -> None:
-    assert handmade(intercept=False).df_model == 3
+    assert handmade(intercept=False, constant=False).df_model == 3
     assert handmade(rank=2).df_model == 1
 
 

@@ -252,7 +252,7 @@ def test_dropped_rows_are_counted_and_none_is_silence(handmade) -> None:
 
 
 def test_without_an_intercept_the_null_model_is_explained(handmade) -> None:
-    assert "No intercept: LL-Null" in str(handmade(intercept=False).summary())
+    assert "No intercept: LL-Null" in str(handmade(intercept=False, constant=False).summary())
     assert "No intercept" not in str(handmade().summary())
 
 

@@ -12,6 +12,7 @@ import io
 import json
 import math
 import os
+import re
 import sys
 import time
 import warnings
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _PATIENCE = 0.5  # seconds that a fit may take without a word
 _INSTALL = 'pip install "mlefast[cli]"'
+_OPTIONS = "likelihood|missing|solver|threads|tol|max_iter"  # those that messages of the library name
+_QUOTES = "\"'"
 _PACKAGES = ("click", "formulaic", "pandas", "pyarrow", "rich")  # what the extra "cli" installs
 
 
@@ -58,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     except MemoryError:
         return _fail("error: not enough memory for this table. Use fewer columns or rows.")
     except (MlefastError, OSError) as error:
-        return _fail(f"error: {error}")
+        return _fail(f"error: {_in_own_words(str(error))}")
     except Exception as error:
         return _fail(
             f"error: unexpected {type(error).__name__}: {error}. This is a mistake in mlefast; please report it."
@@ -72,6 +75,13 @@ def _fail(message: str, status: int = 2) -> int:
 
 def _complain(message: str) -> None:
     print("mlefast:", " ".join(message.split()), file=sys.stderr)
+
+
+def _in_own_words(message: str) -> str:
+    """Options as they are spelled here: missing="drop" is --missing drop."""
+    message = re.sub(rf"\b({_OPTIONS})=(\"[^\"]*\"|'[^']*'|\S+)", lambda m: f"--{m[1]} {m[2].strip(_QUOTES)}", message)
+    message = re.sub(rf"\bRaise ({_OPTIONS})\b", r"Raise --\1", message)
+    return message.replace("--max_iter", "--max-iter")
 
 
 def _say(text: str) -> None:
@@ -196,7 +206,7 @@ def _warnings_in_lines() -> Iterator[None]:
             yield
         finally:
             for warning in caught:
-                _complain(f"warning: {warning.message}")
+                _complain(f"warning: {_in_own_words(str(warning.message))}")
 
 
 def _number(value: float) -> float | None:

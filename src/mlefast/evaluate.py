@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlefast import _core
 from mlefast.errors import DataError, OptionError
 from mlefast.likelihoods import Likelihood, find_likelihood
 from mlefast.objective import MemoryObjective
 
 from .observations import observe
+from .options import is_whole, read_flag, read_params, resolve_threads
 
 
 class Evaluation(NamedTuple):
@@ -23,13 +23,6 @@ class Evaluation(NamedTuple):
     nll: float
     gradient: NDArray[np.float64] | None
     hessian: NDArray[np.float64] | None
-
-
-def resolve_threads(threads: int | None) -> int:
-    """The number of threads for the argument of the same name."""
-    if threads is not None and (not isinstance(threads, int | np.integer) or isinstance(threads, bool) or threads < 1):
-        raise OptionError(f"threads={threads!r} must be a whole number from 1, or None to use what the machine offers.")
-    return _core.resolve_threads(None if threads is None else int(threads))[0]
 
 
 def evaluate(
@@ -90,21 +83,30 @@ def evaluate(
     (2.079442, [-0.5, -1.5])
     """
     family = find_likelihood(likelihood)
-    if order not in (0, 1, 2):
+    if not is_whole(order) or order not in (0, 1, 2):
         raise OptionError(f"order={order!r} must be 0, 1 or 2.")
     if scale != 1.0:
         raise OptionError(f"scale={scale!r}: the {family.name} likelihood has no scale; leave it at 1.0.")
+    intercept = read_flag("intercept", intercept)
     team = resolve_threads(threads)
     data = observe(X, y, family, weights=weights, offset=offset, fractions=True)
-    point = np.ascontiguousarray(params, dtype=np.float64)
-    size = data.design.columns + bool(intercept)
-    if point.shape != (size,):
+    point = read_params("params", params, data.design.columns, intercept)
+    objective = MemoryObjective(
+        data.rows(intercept),
+        data.design,
+        data.y,
+        family,
+        size=len(point),
+        nobs=data.nobs,
+        threads=team,
+        absent=data.absent,
+    )
+    moments = objective.moments(point, int(order), objective.precision)
+    if not math.isfinite(moments.nll):
         raise DataError(
-            f"params has the shape {point.shape}; it must be ({size},): "
-            f"{'the intercept and then ' if intercept else ''}one for each of the {data.design.columns} columns of X."
+            "the linear predictor overflows: X times params exceeds the largest double. Use smaller params, or rescale "
+            "the columns."
         )
-    objective = MemoryObjective(data.rows(bool(intercept)), data.design, family, size=size, threads=team)
-    moments = objective.moments(point, order)
     return Evaluation(moments.nll, moments.gradient, moments.hessian)
 
 

@@ -1,25 +1,25 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The fit: the one file that knows all floors."""
+"""The fit: from the user's arguments to a Result."""
 
 from __future__ import annotations
 
+import math
 import time
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from mlefast import _core
-from mlefast.errors import ConvergenceWarning, DataError, OptionError, RankWarning, SeparationWarning
-from mlefast.inference import certify, find_aliases, judge_existence
+from mlefast.errors import DataError, OptionError
 from mlefast.likelihoods import Likelihood, find_likelihood
-from mlefast.objective import MemoryObjective, Standardisation, Vector, standardise
-from mlefast.solvers import Progress, Solution, choose_solver, irls, lbfgs, sample_start
+from mlefast.solvers import Progress, choose_solver, irls, lbfgs, sample_start
 
-from .evaluate import resolve_threads
-from .observations import Observations, observe
+from .advice import warn
+from .assessment import assess, has_constant, null_loglik
+from .model import specify
+from .observations import observe
+from .options import read_flag, read_max_iter, read_params, read_tol, require_choice, resolve_threads
 from .result import Result
 
 
@@ -68,7 +68,8 @@ def fit(
     solver : {"auto", "irls", "lbfgs"}, default "auto"
         How to find the maximum; the result says which and why.
     start : array-like of shape (p + 1,), optional
-        Where to start; default: zero, refined on a sample of the rows where there are many.
+        Where to start; default: zero (with an offset the intercept that centres it), refined on a sample of the rows
+        where there are many.
     tol : float, default 1e-6
         Fit until the estimate is within `tol` standard errors of the exact maximum.
     max_iter : int, default 100
@@ -120,160 +121,59 @@ def fit(
     """
     began = time.perf_counter()
     family = find_likelihood(likelihood)
-    _check_options(weight_kind, covariance, groups, tol, max_iter)
+    _require_supported(weight_kind, covariance, groups, progress)
+    tol, max_iter, intercept = read_tol(tol), read_max_iter(max_iter), read_flag("intercept", intercept)
     team = resolve_threads(threads)
     data = observe(X, y, family, weights=weights, offset=offset, missing=missing, names=names)
-    columns, intercept = data.design.columns, bool(intercept)
-    size = columns + intercept
-    if size == 0:
-        raise DataError("X has no columns and there is no intercept, so there is nothing to fit. Add one of them.")
-    chosen, reason = choose_solver(solver, data.design.rows, size)
+    model = specify(data, family, intercept, team)
+    chosen, reason = choose_solver(solver, data.design.rows, model.size)
 
-    space = standardise(data.design.groups, data.design.rows, intercept)
-    rows = data.rows(intercept)
-    rows.standardise(space.centre, space.scale)
-    objective = MemoryObjective(rows, data.design, family, size=size, threads=team, absent=data.absent)
-    first = _start(start, size, space)
-    information = None
+    objective, information = model.objective(), None
     if start is None:
-        first, information = sample_start(objective, first)
+        first, information = sample_start(objective, model.start())
+    else:
+        first = model.space.from_user(read_params("start", start, data.design.columns, intercept))
     minimise = irls if chosen == "irls" else lbfgs
-    solution = minimise(
-        objective, first, tol=float(tol), max_iter=int(max_iter), progress=progress, information=information
-    )
-
-    all_names = (("Intercept",) if intercept else ()) + data.design.names
-    worth = _worth(solution, objective, space, all_names, float(tol))
-    llf = -solution.moments.nll
-    return _finish(
-        Result(
-            likelihood=family.name,
-            link=family.link,
-            names=all_names,
-            response=data.response,
-            classes=data.classes,
-            intercept=intercept,
-            covariance_type=covariance,
-            llf=llf,
-            llnull=llf if columns == 0 else _null_loglik(data, family, team),
-            nobs=data.nobs,
-            dropped=data.dropped,
-            passes=objective.passes,
-            iterations=solution.iterations,
-            solver=chosen,
-            solver_reason=reason,
-            seconds=time.perf_counter() - began,
-            threads=team,
-            isa=_core.ISA,
-            **worth,
+    solution = minimise(objective, first, tol=tol, max_iter=max_iter, progress=progress, information=information)
+    if not math.isfinite(solution.moments.nll):
+        raise DataError(
+            "the linear predictor overflows: X times the parameters exceeds the largest double. Start nearer to zero, "
+            "or rescale the columns."
         )
+
+    assessment = assess(model, objective, solution, tol)
+    constant = has_constant(model, objective)
+    llf = -solution.moments.nll
+    result = Result(
+        likelihood=family.name,
+        link=family.link,
+        names=model.names,
+        response=data.response,
+        classes=data.classes,
+        intercept=intercept,
+        constant=constant,
+        covariance_type=covariance,
+        llf=llf,
+        llnull=llf if data.design.columns == 0 else null_loglik(model),
+        nobs=data.nobs,
+        dropped=data.dropped,
+        passes=objective.passes,
+        iterations=solution.iterations,
+        solver=chosen,
+        solver_reason=reason,
+        seconds=time.perf_counter() - began,
+        threads=team,
+        isa=_core.ISA,
+        **assessment,
     )
+    warn(result, max_iter)
+    return result
 
 
-def _check_options(weight_kind: str, covariance: str, groups: Any, tol: float, max_iter: int) -> None:
-    if weight_kind != "frequency":
-        raise OptionError(f"weight_kind={weight_kind!r} is unknown; possible: frequency.")
-    if covariance != "fisher":
-        raise OptionError(f"covariance={covariance!r} is unknown; possible: fisher.")
+def _require_supported(weight_kind: Any, covariance: Any, groups: Any, progress: Any) -> None:
+    require_choice("weight_kind", weight_kind, ("frequency",))
+    require_choice("covariance", covariance, ("fisher",))
     if groups is not None:
         raise OptionError("groups is for clustered covariances, which do not exist yet. Leave it at None.")
-    if not tol > 0.0:
-        raise OptionError(f"tol={tol!r} must be a positive number of standard errors, such as 1e-6.")
-    if not isinstance(max_iter, int | np.integer) or max_iter < 0:
-        raise OptionError(f"max_iter={max_iter!r} must be a whole number from 0.")
-
-
-def _start(start: ArrayLike | None, size: int, space: Standardisation) -> Vector:
-    if start is None:
-        return np.zeros(size)
-    point = np.asarray(start, dtype=np.float64)
-    if point.shape != (size,):
-        raise DataError(
-            f"start has the shape {point.shape}; it must be ({size},), the intercept first if there is one."
-        )
-    if not np.isfinite(point).all():
-        raise DataError("start holds NaN or infinite values. Use finite numbers, or None.")
-    return space.from_user(point)
-
-
-def _worth(
-    solution: Solution,
-    objective: MemoryObjective,
-    space: Standardisation,
-    names: tuple[str, ...],
-    tol: float,
-) -> dict[str, Any]:
-    """What follows from the last point: estimate, covariance, certificate, existence and rank."""
-    information = solution.information
-    assert solution.moments.gradient is not None
-    step = -information.solve(solution.moments.gradient)
-    params = space.to_user(solution.params)
-    covariance = space.covariance_to_user(information.inverse())
-    kept = information.kept
-    certificate = certify(
-        space.to_user(step)[kept],
-        np.sqrt(np.diagonal(covariance))[kept],
-        solution.moments.gradient[kept],
-        solution.decrement,
-        tuple(name for name, keep in zip(names, kept, strict=True) if keep),
-        tol,
-    )
-    separation = judge_existence(objective, solution.params, step, information.condition, space.to_user, names)
-    if information.rank < len(names):
-        params[~kept] = np.nan
-        covariance[~kept] = np.nan
-        covariance[:, ~kept] = np.nan
-    return {
-        "params": params,
-        "covariance": covariance,
-        "rank": information.rank,
-        "certificate": certificate,
-        "separation": separation,
-        "aliased": find_aliases(information, space.to_user, names),
-        "converged": certificate.met and separation.verdict != "separated",
-    }
-
-
-def _null_loglik(data: Observations, family: Likelihood, threads: int) -> float:
-    """The log-likelihood of the model with an intercept and the offset only."""
-    if data.offset is None:
-        return family.null_loglik(data.y, data.weights)
-    objective = MemoryObjective(data.rows_without_columns(), data.design, family, size=1, threads=threads)
-    return -irls(objective, np.zeros(1), tol=1e-9, max_iter=100).moments.nll
-
-
-def _finish(result: Result) -> Result:
-    """Say what the user must know, once."""
-    if result.aliased:
-        warnings.warn(
-            f"{len(result.aliased)} of {len(result.names)} coefficients are not determined and are NaN: "
-            f"{'; '.join(str(alias) for alias in result.aliased[:3])}. Remove these columns.",
-            RankWarning,
-            stacklevel=3,
-        )
-    separation, certificate = result.separation, result.certificate
-    if separation.verdict == "separated":
-        warnings.warn(
-            f"the maximum of the likelihood does not exist: {', '.join(separation.columns[:5])} separate the labels, "
-            "so their coefficients run to infinity and the standard errors mean nothing. Remove or merge these "
-            "columns.",
-            SeparationWarning,
-            stacklevel=3,
-        )
-    elif not result.converged:
-        warnings.warn(
-            f"not converged after {result.iterations} iterations: {certificate.worst} is {certificate.distance:.2g} "
-            f"standard errors from the maximum (asked for: {certificate.tol:.2g}; largest gradient "
-            f"{certificate.gradient:.2g}). "
-            'Raise max_iter, use solver="irls", or check the columns for extreme values.',
-            ConvergenceWarning,
-            stacklevel=3,
-        )
-    elif separation.verdict == "undecided":
-        warnings.warn(
-            f"whether the maximum of the likelihood exists could not be proved (margin {separation.margin:.2g}). Look "
-            "for coefficients with huge standard errors: their columns may separate the labels.",
-            SeparationWarning,
-            stacklevel=3,
-        )
-    return result
+    if progress is not None and not callable(progress):
+        raise OptionError(f"progress={progress!r} cannot be called. Give a function of one argument, or None.")

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlefast.data import Design, read_design, read_vector
+from mlefast.data import Column, Design, counted, read_design, read_vector, read_weights
 from mlefast.data.design import require_distinct
 from mlefast.data.files import require_columns
-from mlefast.data.frame import as_narwhals, column_values
-from mlefast.data.missing import counted, first_rows, missing_values
-from mlefast.errors import DataError, FormulaError, MissingPackageError, OptionError
+from mlefast.data.missing import first_rows, missing_values
+from mlefast.data.table import missing_in, require_no_stray_words, table_of, to_pandas
+from mlefast.errors import DataError, FormulaError, MissingPackageError
 from mlefast.likelihoods import Likelihood
 from mlefast.solvers import Progress
 
 from .fit import fit
-from .observations import MISSING
+from .options import MISSING, require_choice
 from .result import Result
 
 if TYPE_CHECKING:
@@ -43,15 +43,16 @@ def _formulaic() -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class FormulaEncoder:
-    """Turns new tables into the columns of a fit; holds the levels of categories, no data."""
+    """Turns new tables into the columns of a fit; holds the levels of categories and the offset's name, no data."""
 
     spec: formulaic.ModelSpec
+    offset_name: str | None = None
 
     def __call__(self, data: Any) -> Design:
         """The design of a table that has the columns on the right of the formula; NaN in rows that lack a value."""
         used = _variables(self.spec.formula)
-        table = _table(data, used)
-        matrix, rows = _encode(self.spec, table, used, _missing(table, used))
+        table = table_of(data, used)
+        matrix, rows = _encode(self.spec, table, used, missing_in(table, used))
         if rows.size == len(table):
             return read_design(_without_intercept(matrix))
         names = [name for entry in self.spec.structure if entry.term.degree for name in entry.columns]
@@ -59,6 +60,13 @@ class FormulaEncoder:
         if rows.size:
             values[rows] = _without_intercept(matrix).to_numpy(dtype=np.float64)
         return read_design(values, names)
+
+    def offset(self, data: Any, offset: Any) -> Any:
+        """The offset for a table: what the user gives, a column of that name, or the column of the fit."""
+        if offset is not None and not isinstance(offset, str):
+            return offset
+        name = self.offset_name if offset is None else offset
+        return None if name is None else _column(table_of(data, []), name)
 
 
 def required_columns(formula: str) -> list[str]:
@@ -114,6 +122,12 @@ def _variables(terms: Any) -> list[str]:
     return sorted({name for term in terms for factor in term.factors for name in _columns_read(factor)})
 
 
+def _bare_columns(terms: Any) -> list[str]:
+    """Names of the columns that stand in the terms as they are, so that text among them becomes a category unasked."""
+    factors = [factor for term in terms for factor in term.factors]
+    return sorted({str(factor.expr) for factor in factors if factor.eval_method.value == "lookup"})
+
+
 def _columns_read(factor: Any) -> set[str]:
     """Names of the columns that a factor reads; FormulaError if it calls a function that formulas do not know.
 
@@ -143,7 +157,7 @@ def _columns_read(factor: Any) -> set[str]:
     for node in names:
         if id(node) in functions and node.id not in {*TRANSFORMS, *dir(builtins), *own}:
             close = difflib.get_close_matches(node.id, TRANSFORMS, n=3)
-            hint = f"Did you mean {', '.join(close)}?" if close else "Compute the column before the fit."
+            hint = f"Did you mean {', '.join(map(repr, close))}?" if close else "Compute the column before the fit."
             raise FormulaError(f"the formula calls {node.id}(), a function that formulas do not know. {hint}")
     columns = {node.id for node in names if id(node) not in functions} - own - set(TRANSFORMS)
     original = {name: column for column, name in quoted.items()}
@@ -156,36 +170,6 @@ def _columns_read(factor: Any) -> set[str]:
     }
 
 
-def _table(data: Any, used: list[str]) -> nw.DataFrame[Any]:
-    """The user's table; FormulaError if it lacks a column that is used, DataError if it has no rows."""
-    if isinstance(data, dict):
-        import pandas as pd
-
-        try:
-            data = pd.DataFrame(data)
-        except ValueError as error:
-            raise DataError(f"data is a dict that does not make a table: {_first_line(error)}") from None
-    table = as_narwhals(data, "data")
-    try:
-        require_columns(used, list(map(str, table.columns)), "the table")
-    except DataError as error:
-        raise FormulaError(str(error)) from None
-    if not len(table):
-        raise DataError("the table has no rows. Check the filter that made the data.")
-    return table
-
-
-def _missing(table: nw.DataFrame[Any], columns: list[str]) -> NDArray[np.bool_]:
-    """Rows in which one of the columns is null or NaN."""
-    missing = np.zeros(len(table), dtype=np.bool_)
-    for name in columns:
-        series = table[name]
-        missing |= np.asarray(series.is_null().to_numpy(), dtype=np.bool_)
-        if series.dtype.is_float():
-            missing |= np.asarray(series.is_nan().fill_null(True).to_numpy(), dtype=np.bool_)
-    return missing
-
-
 def _encode(
     formula: Any, table: nw.DataFrame[Any], used: list[str], absent: NDArray[np.bool_]
 ) -> tuple[Any, NDArray[np.intp]]:
@@ -193,28 +177,8 @@ def _encode(
     rows = np.flatnonzero(~absent)
     if not rows.size:
         return None, rows
-    matrix = _materialise(formula, _to_pandas(table, used, rows), "drop")
+    matrix = _materialise(formula, to_pandas(table, used, rows), "drop")
     return matrix, matrix.index.to_numpy()
-
-
-def _to_pandas(table: nw.DataFrame[Any], columns: list[str], rows: NDArray[np.intp]) -> pd.DataFrame:
-    """The columns for formulaic; the index holds the numbers of the rows."""
-    import narwhals as nw
-    import pandas as pd
-
-    part = table.select(columns) if rows.size == len(table) else table.select(columns)[rows]
-    decimals = [name for name, dtype in part.schema.items() if dtype.is_decimal()]
-    if decimals:  # formulaic would take them for categories
-        part = part.with_columns(nw.col(*decimals).cast(nw.Float64))
-    try:
-        frame = part.to_pandas().copy(deep=False)
-    except ImportError as error:
-        raise MissingPackageError(f"Formulas need another package for this kind of table: {error}.") from None
-    for name, dtype in part.schema.items():
-        if dtype in (nw.String, nw.Categorical) and frame[name].dtype not in ("object", "str", "category"):
-            frame[name] = frame[name].astype(object)  # formulaic knows no other types of categories
-    frame.index = pd.Index(rows)
-    return frame
 
 
 def _materialise(formula: Any, frame: pd.DataFrame, undefined: str) -> Any:
@@ -263,20 +227,20 @@ def _without_intercept(matrix: Any) -> pd.DataFrame:
     return frame
 
 
-def _vector(table: nw.DataFrame[Any], value: Any, what: str) -> NDArray[Any] | None:
-    """Weights or an offset: one number per row, or the name of a column."""
-    if isinstance(value, str):
-        require_columns([value], list(map(str, table.columns)), "the table")
-        value = column_values(table[value], f"{value} ({what})")
-    return None if value is None else read_vector(value, what, len(table))
+def _column(table: nw.DataFrame[Any], value: Any) -> Any:
+    """The column that a value names, or the value itself."""
+    if not isinstance(value, str):
+        return value
+    require_columns([value], list(map(str, table.columns)), "the table")
+    return table[value]
 
 
 def _response(left: Any, table: nw.DataFrame[Any], rows: NDArray[np.intp]) -> Any:
     """The labels as they stand in the table if the left side is a column, otherwise what the formula makes of it."""
     name = str(left)
     if name in table.columns:
-        return (table[name] if rows.size == len(table) else table[name][rows]).to_native()
-    matrix = _materialise(left, _to_pandas(table, _variables(left), rows), "ignore")
+        return table[name] if rows.size == len(table) else table[name][rows]
+    matrix = _materialise(left, to_pandas(table, _variables(left), rows), "ignore")
     if matrix.shape[1] != 1:
         raise FormulaError(f"the left side {name} makes {matrix.shape[1]} columns. Use a column or one condition.")
     return matrix.to_numpy(dtype=np.float64)[:, 0]
@@ -337,37 +301,42 @@ def fit_formula(
     >>> mlefast.fit_formula("late ~ hour + C(day)", table).names
     ('Intercept', 'hour', 'C(day)[T.b]')
     """
-    if missing not in MISSING:
-        raise OptionError(f"missing={missing!r} is unknown; possible: {', '.join(MISSING)}.")
+    require_choice("missing", missing, MISSING)
     left, right = _parse(formula)
     used = list(dict.fromkeys([*_variables(left), *_variables(right)]))
-    table = _table(data, used)
-    weights, offset = _vector(table, weights, "weights"), _vector(table, offset, "offset")
-    absent = _missing(table, used)
-    for vector in (weights, offset):
+    table = table_of(data, used)
+    require_no_stray_words(table, _bare_columns(right))
+    counts = None if weights is None else read_weights(_column(table, weights), len(table))
+    shift = None if offset is None else read_vector(_column(table, offset), "offset", len(table))
+    unweighted = np.zeros(len(table), dtype=np.bool_) if counts is None else counts.values == 0
+    lost = missing_in(table, used)
+    for vector in (counts, shift):
         if vector is not None:
-            absent |= missing_values(vector)
-    if missing == "raise" and absent.any():
-        raise _missing_error(table, used, absent)
-    matrix, rows = _encode(right, table, used, absent)
-    dropped = len(table) - rows.size
+            lost |= missing_values(vector.values)
+    lost &= ~unweighted
+    if missing == "raise" and lost.any():
+        raise _missing_error(table, used, [vector for vector in (counts, shift) if vector is not None], lost)
+    matrix, rows = _encode(right, table, used, unweighted | lost)
+    dropped = len(table) - rows.size - int(unweighted.sum())
     if missing == "raise" and dropped:
-        raise _undefined_error(right, table, used, rows)
+        raise _undefined_error(right, table, used, unweighted, rows)
     if not rows.size:
         raise DataError(
             "every row has a missing value, so no row is left. Fill in the columns that are mostly missing."
         )
-    if dropped:
-        weights, offset = (None if vector is None else vector[rows] for vector in (weights, offset))
+    if rows.size < len(table):
+        counts, shift = (
+            None if vector is None else vector._replace(values=vector.values[rows]) for vector in (counts, shift)
+        )
     try:
         result = fit(
             _without_intercept(matrix),
             _response(left, table, rows),
             likelihood=likelihood,
             intercept=_has_intercept(matrix),
-            weights=weights,
+            weights=counts,
             weight_kind=weight_kind,
-            offset=offset,
+            offset=shift,
             missing=missing,
             solver=solver,
             start=start,
@@ -378,42 +347,43 @@ def fit_formula(
             progress=progress,
         )
     except DataError as error:
-        if not dropped:
+        left_out = len(table) - rows.size
+        if not left_out:
             raise
-        raise type(error)(f"{error} Rows are counted without the {dropped} that were dropped.") from None
+        raise type(error)(f"{error} Rows are counted without the {left_out} that were dropped.") from None
     return dataclasses.replace(
         result,
         response=str(left),
         formula=formula,
         dropped=dropped + result.dropped,
-        encoder=FormulaEncoder(matrix.model_spec),
+        encoder=FormulaEncoder(matrix.model_spec, offset if isinstance(offset, str) else None),
     )
 
 
-def _missing_error(table: nw.DataFrame[Any], columns: list[str], absent: NDArray[np.bool_]) -> DataError:
-    for name in columns:
-        rows = np.flatnonzero(_missing(table, [name]))
-        if rows.size:
-            return DataError(
-                f"column {name!r} has {counted(rows.size, 'missing value')} ({first_rows(rows)}); "
-                f'{counted(int(absent.sum()), "row")} in all lack some value. Use missing="drop" or fill them in.'
-            )
-    rows = np.flatnonzero(absent)
+def _missing_error(
+    table: nw.DataFrame[Any], columns: list[str], vectors: list[Column], lost: NDArray[np.bool_]
+) -> DataError:
+    """The first column, weights or offset that lacks a value in the rows that are lost for it."""
+    gaps = [(f"column {name!r}", missing_in(table, [name]) & lost) for name in columns]
+    gaps += [(vector.label, missing_values(vector.values) & lost) for vector in vectors]
+    label, rows = next((label, np.flatnonzero(missing)) for label, missing in gaps if missing.any())
     return DataError(
-        f"weights or offset have missing values in {counted(rows.size, 'row')} ({first_rows(rows)}). Use "
-        'missing="drop" or fill them in.'
+        f"{label} has {counted(rows.size, 'missing value')} ({first_rows(rows)}); "
+        f'{counted(int(lost.sum()), "row")} in all lack some value. Use missing="drop" or fill them in.'
     )
 
 
-def _undefined_error(right: Any, table: nw.DataFrame[Any], used: list[str], rows: NDArray[np.intp]) -> DataError:
+def _undefined_error(
+    right: Any, table: nw.DataFrame[Any], used: list[str], absent: NDArray[np.bool_], rows: NDArray[np.intp]
+) -> DataError:
     """No column has missing values, but a term does: name it."""
-    nothing = np.zeros(len(table), dtype=np.bool_)
+    present = np.flatnonzero(~absent)
     for term in right:
-        kept = _encode(type(right)([term]), table, used, nothing)[1]
-        if kept.size < len(table):
+        kept = _encode(type(right)([term]), table, used, absent)[1]
+        if kept.size < present.size:
             rows = kept
             break
-    lost = np.setdiff1d(np.arange(len(table)), rows)
+    lost = np.setdiff1d(present, rows)
     return DataError(
         f"the term {term} is not defined in {counted(lost.size, 'row')} ({first_rows(lost)}), like the logarithm of a "
         'negative number. Use missing="drop" or another term.'

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,19 @@ from numpy.typing import NDArray
 
 from mlefast import _core
 from mlefast.data import (
+    Column,
     Design,
     missing_rows,
     read_design,
     read_response,
     read_vector,
     read_weights,
-    require_finite_vectors,
+    require_finite_vector,
 )
-from mlefast.errors import DataError, OptionError
+from mlefast.errors import DataError
 from mlefast.likelihoods import Likelihood
 
-MISSING = ("raise", "drop")
+from .options import MISSING, require_choice
 
 
 @dataclass(frozen=True)
@@ -39,18 +41,20 @@ class Observations:
     absent: NDArray[np.bool_] | None
     dropped: int
 
-    @property
+    @cached_property
     def nobs(self) -> float:
         """The sum of the frequency weights, or the number of rows."""
         return float(self.design.rows) if self.weights is None else float(np.sum(self.weights, dtype=np.float64))
 
-    def rows(self, intercept: bool) -> _core.Rows:
-        """The rows as the pass reads them."""
-        return _core.Rows(self.design.groups, self.y, self.weights, self.offset, intercept)
+    @property
+    def present(self) -> int:
+        """How many rows count."""
+        return self.design.rows - (0 if self.absent is None else int(np.count_nonzero(self.absent)))
 
-    def rows_without_columns(self) -> _core.Rows:
-        """The same rows for the model that has an intercept only."""
-        return _core.Rows((), self.y, self.weights, self.offset, True)
+    def rows(self, intercept: bool, *, columns: bool = True, offset: bool = True) -> _core.Rows:
+        """The rows as the pass reads them, if asked for without the columns of X or without the offset."""
+        groups = self.design.groups if columns else ()
+        return _core.Rows(groups, self.y, self.weights, self.offset if offset else None, intercept)
 
 
 def observe(
@@ -68,40 +72,51 @@ def observe(
 
     With `fractions` y may be anything that the likelihood is defined for; otherwise it must be labels.
     """
-    if missing not in MISSING:
-        raise OptionError(f"missing={missing!r} is unknown; possible: {', '.join(MISSING)}.")
+    require_choice("missing", missing, MISSING)
     design = read_design(x, names)
-    labels, response = read_response(y, design.rows)
-    weights = None if weights is None else read_weights(weights, design.rows)
-    offset = None if offset is None else read_vector(offset, "offset", design.rows)
-    absent = None
+    response = read_response(y, design.rows)
+    counts = None if weights is None else read_weights(weights, design.rows)
+    shift = None if offset is None else read_vector(offset, "offset", design.rows)
+    absent = np.zeros(design.rows, dtype=np.bool_) if counts is None else counts.values == 0
     dropped = 0
     if missing == "drop":
-        absent = missing_rows(design, labels, weights, offset)
-        dropped = int(np.count_nonzero(absent))
-        if dropped == design.rows:
+        lost = missing_rows(design, *(column.values for column in (response, counts, shift) if column is not None))
+        dropped = int(np.count_nonzero(lost & ~absent))
+        absent |= lost
+        if absent.all():
             raise DataError(
                 "every row has a missing value, so no row is left. Fill in the columns that are mostly missing."
             )
-        if dropped:
-            labels, weights, offset = _blank(absent, labels, weights, offset)
-        else:
-            absent = None
-    require_finite_vectors(y=labels, weights=weights, offset=offset)
-    if absent is None:
-        codes, classes = (likelihood.check(labels, "y"), None) if fractions else likelihood.encode(labels, "y")
+    if absent.any():
+        response, counts, shift = _blank(absent, response, counts, shift)
+    for column in (response, counts, shift):
+        if column is not None:
+            require_finite_vector(column.values, column.label)
+    if fractions:
+        codes, classes = likelihood.check(response.values, response.label), None
     else:
-        present, classes = likelihood.encode(labels[~absent], "y")
-        codes = np.zeros(design.rows, dtype=present.dtype)
-        codes[~absent] = present
-    return Observations(design, codes, response, classes, weights, offset, absent, dropped)
+        codes, classes = likelihood.encode(response.values, response.label)
+    return Observations(
+        design,
+        codes,
+        response.name or response.role,
+        classes,
+        None if counts is None else counts.values,
+        None if shift is None else shift.values,
+        absent if absent.any() else None,
+        dropped,
+    )
 
 
 def _blank(
-    absent: NDArray[np.bool_], labels: NDArray[Any], weights: NDArray[Any] | None, offset: NDArray[Any] | None
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
+    absent: NDArray[np.bool_], response: Column, weights: Column | None, offset: Column | None
+) -> tuple[Column, Column, Column | None]:
     """Absent rows get weight zero, and values that disturb nobody; X is not touched."""
-    weights = (~absent).astype(np.float64) if weights is None else np.where(absent, 0.0, weights)
-    if labels.dtype.kind == "f":
-        labels = np.where(absent, 0.0, labels)
-    return labels, weights, None if offset is None else np.where(absent, 0.0, offset)
+    if weights is None:
+        weights = Column(np.ones(len(absent)), "", "weights")
+    labels = np.where(absent, response.values[np.argmin(absent)], response.values)
+    return (
+        response._replace(values=labels.astype(response.values.dtype, copy=False)),
+        weights._replace(values=np.where(absent, 0.0, weights.values)),
+        None if offset is None else offset._replace(values=np.where(absent, 0.0, offset.values)),
+    )

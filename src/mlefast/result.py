@@ -4,25 +4,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlefast.data import Design, read_design, read_vector
-from mlefast.errors import DataError, OptionError
+from mlefast.data import Design, counted, read_design, read_vector
+from mlefast.errors import DataError
 from mlefast.inference import Alias, Certificate, Separation
 from mlefast.likelihoods import find_likelihood
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from .options import read_number
 
+if TYPE_CHECKING:
     import pandas as pd
 
     from .summary import Summary
 
 Vector = NDArray[np.float64]
-_BLOCK_ROWS = 16_384
+
+
+class Encoder(Protocol):
+    """What a fit of a formula keeps to read new tables."""
+
+    def __call__(self, data: Any) -> Design:
+        """The columns of a table."""
+        ...
+
+    def offset(self, data: Any, offset: Any) -> Any:
+        """The offset for a table: what the user gives, a column of that name, or the column of the fit."""
+        ...
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -39,6 +50,8 @@ class Result:
         See `cov_params`.
     llf, llnull : float
         Log-likelihood at the estimate, and of the model with an intercept (and the offset) only, in nats.
+    constant : bool
+        Whether there is an intercept, or a combination of the columns that is constant.
     nobs : float
         Number of observations: the sum of the frequency weights.
     rank : int
@@ -46,7 +59,7 @@ class Result:
     dropped : int
         Rows left out because a value was missing.
     converged : bool
-        Whether the certificate is met and the maximum is not at infinity.
+        Whether the certificate is met and the maximum is proved to exist.
     certificate : Certificate
         Distance to the exact maximum in standard errors.
     separation : Separation
@@ -76,6 +89,7 @@ class Result:
     response: str
     classes: NDArray[Any] | None
     intercept: bool
+    constant: bool
     params: Vector
     covariance: NDArray[np.float64]
     covariance_type: str
@@ -97,7 +111,7 @@ class Result:
     isa: str
     scale: float = 1.0
     formula: str | None = None
-    encoder: Callable[[Any], Design] | None = None
+    encoder: Encoder | None = None
 
     def __post_init__(self) -> None:
         self._protect()
@@ -144,8 +158,7 @@ class Result:
         """
         from scipy.special import ndtri
 
-        if not 0.0 < alpha < 1.0:
-            raise OptionError(f"alpha={alpha!r} must lie between 0 and 1, such as 0.05 for 95 % intervals.")
+        alpha = read_number("alpha", alpha, 0.0, 1.0, "a number between 0 and 1, such as 0.05 for 95 % intervals")
         half = -ndtri(alpha / 2.0) * self.bse
         return np.column_stack([self.params - half, self.params + half])
 
@@ -175,8 +188,8 @@ class Result:
 
     @property
     def df_model(self) -> int:
-        """Parameters that are determined, without the intercept."""
-        return self.rank - self.intercept
+        """Parameters that are determined, without the intercept or, in its place, a constant among the columns."""
+        return self.rank - self.constant
 
     @property
     def df_resid(self) -> float:
@@ -208,7 +221,8 @@ class Result:
         X : array-like or frame of shape (n, p)
             Covariates in the order of the fit; for a formula, a table with the columns it names.
         offset : array-like of shape (n,), optional
-            Known part of the linear predictor.
+            Known part of the linear predictor; for a formula also the name of a column. Default: the column that was
+            the offset of the fit, if it was one, otherwise zero.
 
         Returns
         -------
@@ -222,6 +236,10 @@ class Result:
             If the columns do not fit the model.
         """
         design = read_design(X) if self.encoder is None else self.encoder(X)
+        if self.encoder is not None:
+            offset = self.encoder.offset(X, offset)
+        elif isinstance(offset, str):
+            raise DataError(f"offset={offset!r} names a column, which only a fit of a formula takes. Give the numbers.")
         params = np.nan_to_num(self.params)
         slopes = params[1:] if self.intercept else params
         if design.columns != len(slopes):
@@ -230,14 +248,9 @@ class Result:
             self._require_same_names(design.given_names)
         eta = np.full(design.rows, params[0] if self.intercept else 0.0)
         if offset is not None:
-            eta += read_vector(offset, "offset", design.rows)
-        position = 0
-        for group in design.groups:
-            width = group.shape[1]
-            for first in range(0, design.rows, _BLOCK_ROWS):
-                block = slice(first, first + _BLOCK_ROWS)
-                eta[block] += group[block].astype(np.float64, copy=False) @ slopes[position : position + width]
-            position += width
+            eta += read_vector(offset, "offset", design.rows).values
+        for rows, block in design.blocks():
+            eta[rows] += block @ slopes
         return find_likelihood(self.likelihood).mean(eta)
 
     def _shown_columns(self) -> str:
@@ -278,8 +291,8 @@ class Result:
         """One line."""
         state = "converged" if self.converged else "NOT CONVERGED"
         return (
-            f"<mlefast.Result: {self.likelihood}, {len(self.names)} parameters, {self.nobs:.15g} observations, "
-            f"log-likelihood {self.llf:.6g}, {state}>"
+            f"<mlefast.Result: {self.likelihood}, {counted(len(self.names), 'parameter')}, {self.nobs:.15g} "
+            f"observations, log-likelihood {self.llf:.6g}, {state}>"
         )
 
     def _repr_html_(self) -> str:

@@ -194,19 +194,19 @@ def _notes(result: Result) -> list[str]:
             f"THE MAXIMUM DOES NOT EXIST: {columns} separate the labels. Their coefficients run to infinity; the "
             "numbers above are where the search stopped, and mean nothing."
         )
-    elif not result.converged:
+    elif not result.certificate.met:
         certificate = result.certificate
         notes.append(
             f"NOT CONVERGED: {certificate.worst} is about {certificate.distance:.2g} standard errors from the maximum "
             f"(asked for: {certificate.tol:.2g})."
         )
     elif result.separation.verdict == "undecided":
-        notes.append("Whether the maximum exists could not be proved.")
+        notes.append("NOT CONVERGED: whether the maximum exists could not be proved.")
     notes += [f"Not determined: {alias}." for alias in result.aliased]
     if result.dropped:
         verb = "was" if result.dropped == 1 else "were"
         notes.append(f"{_plural(result.dropped, 'row')} {verb} dropped because of missing values.")
-    if not result.intercept:
+    if not result.constant:
         notes.append(
             "No intercept: LL-Null is that of an intercept alone, which this model need not contain, so read the "
             "pseudo R-squared and the LLR p-value with care."
@@ -247,10 +247,6 @@ def _coefficient(value: float) -> str:
     if value == 0.0 or not math.isfinite(value):
         return f"{value:.4f}"
     return f"{value:.4f}" if 1e-3 <= abs(value) < 1e6 else f"{value:.3e}"
-
-
-def _pvalue(value: float) -> str:
-    return f"{value:.3f}"
 
 
 def _statistic(value: float) -> str:

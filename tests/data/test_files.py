@@ -35,7 +35,7 @@ def test_reads_all_or_some_columns(file: Path) -> None:
 
 
 def test_an_unknown_column_gets_a_hint(file: Path) -> None:
-    with pytest.raises(DataError, match="no column 'aa'. Did you mean a"):
+    with pytest.raises(DataError, match="no column 'aa'. Did you mean 'a'"):
         read_table(file, ["aa"])
 
 
@@ -51,7 +51,7 @@ def test_two_columns_of_one_name(tmp_path: Path) -> None:
 
 def test_a_close_name_is_offered(tmp_path: Path) -> None:
     (tmp_path / "flights.csv").write_text("a\n1\n")
-    with pytest.raises(DataError, match=r"fligths.csv: no such file. Did you mean flights.csv\?"):
+    with pytest.raises(DataError, match=r"fligths.csv: no such file. Did you mean 'flights.csv'\?"):
         read_table(tmp_path / "fligths.csv")
 
 

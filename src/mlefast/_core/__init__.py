@@ -10,7 +10,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-from typing import TYPE_CHECKING
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 from . import _probe
 from .threads import resolve_threads
@@ -33,6 +35,15 @@ def available_isas() -> tuple[str, ...]:
     )
 
 
+def _refuse(message: str) -> NoReturn:
+    """ImportError; where the command line starts, its one line, since nothing of its own runs before this import."""
+    program = Path(sys.argv[0]).stem if getattr(sys, "argv", None) else ""
+    if program == "mlefast" or (program == "-m" and any(word.endswith("mlefast") for word in sys.orig_argv)):
+        print(f"mlefast: error: {message}", file=sys.stderr)
+        raise SystemExit(2)
+    raise ImportError(message)
+
+
 def _choose() -> tuple[str, str]:
     available = available_isas()
     wanted = os.environ.get("MLEFAST_ISA", "")
@@ -40,11 +51,9 @@ def _choose() -> tuple[str, str]:
         return available[0], f"the best of {', '.join(available)} on this machine"
     if wanted not in _LEVELS:
         known = ", ".join(_LEVELS)
-        raise ImportError(
-            f"MLEFAST_ISA={wanted!r} is not an instruction set of mlefast; use one of {known} or unset it."
-        )
+        _refuse(f"MLEFAST_ISA={wanted!r} is not an instruction set of mlefast; use one of {known} or unset it.")
     if wanted not in available:
-        raise ImportError(
+        _refuse(
             f"MLEFAST_ISA={wanted!r} asks for {_MEANING[wanted]}, which this processor, system or build lacks; "
             f"available here: {', '.join(available)}. Unset MLEFAST_ISA to get the best one."
         )

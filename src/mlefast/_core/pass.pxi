@@ -42,6 +42,7 @@ cdef extern from "block.h":
         const char *name
         leaf_function function
         border border
+        double tail
     ctypedef struct question:
         design x
         const column *y
@@ -50,6 +51,7 @@ cdef extern from "block.h":
         leaf_function leaf
         const double *shape
         border border
+        double tail
         const double *b
         double intercept
         int order, single

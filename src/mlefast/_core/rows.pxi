@@ -33,6 +33,7 @@ cdef class Leaf:
 
     cdef leaf_function function
     cdef border border
+    cdef double tail
     cdef double *shape
     cdef object keep
 
@@ -43,6 +44,7 @@ cdef class Leaf:
             if name.encode() == LEAVES[i].name:
                 self.function = LEAVES[i].function
                 self.border = LEAVES[i].border
+                self.tail = LEAVES[i].tail
                 break
         else:
             raise ValueError("no leaf is called %r" % name)
@@ -162,6 +164,7 @@ cdef class Rows:
         q.leaf = leaf.function
         q.shape = leaf.shape
         q.border = leaf.border
+        q.tail = leaf.tail
         q.order = order
         q.single = single
         q.stride = (self.p + 15) // 16 * 16
@@ -208,16 +211,22 @@ cdef class Rows:
                 by_rows(&q, size, threads, total)
             gradient = self.gradient(total) if order > 0 else None
             hessian = self.hessian(total, &q) if order > 1 else None
-            return total[NLL], gradient, hessian, self.finite(total, order)
+            return total[NLL], gradient, hessian, self.finite(total, &q)
         finally:
             free(memory)
 
-    cdef bint finite(self, const double *total, int order) noexcept:
-        cdef double sum = total[FINITE] + 0.0 * total[NLL] + 0.0 * total[SUM_D1]
-        cdef int64_t j
-        if order > 0:
+    cdef bint finite(self, const double *total, const question *q) noexcept:
+        """Whether every eta and every number of the answer is finite: 0 times anything else is NaN."""
+        cdef const double *lower = total + sums_size(q.x.panels)
+        cdef double sum = total[FINITE] + 0.0 * total[NLL] + 0.0 * total[SUM_D1] + 0.0 * total[SUM_D2]
+        cdef int64_t i, j
+        if q.order > 0:
             for j in range(self.p):
                 sum += 0.0 * total[HEADER + j]
+        if q.order > 1:
+            for i in range(self.p):
+                for j in range(i + 1):
+                    sum += 0.0 * lower[i * q.stride + j]
         return sum == 0.0
 
     cdef object gradient(self, const double *total):

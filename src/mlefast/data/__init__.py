@@ -2,16 +2,19 @@
 """Input: what the user has, as columns that the pass reads where they lie."""
 
 from .design import Design, read_design
-from .missing import missing_rows, require_finite, require_finite_vectors
-from .vectors import read_response, read_vector, read_weights
+from .missing import LARGEST, counted, missing_rows, require_finite, require_finite_vector
+from .vectors import Column, read_response, read_vector, read_weights
 
 __all__ = [
+    "LARGEST",
+    "Column",
     "Design",
+    "counted",
     "missing_rows",
     "read_design",
     "read_response",
     "read_vector",
     "read_weights",
     "require_finite",
-    "require_finite_vectors",
+    "require_finite_vector",
 ]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mlefast.errors import DataError
 
 READABLE = frozenset("?bBhHiIlLqQfd")
+_BLOCK_ELEMENTS = 1 << 20  # a block of rows takes eight megabytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +35,18 @@ class Design:
     def single(self) -> bool:
         """Whether all numbers are float32."""
         return self.columns > 0 and all(group.dtype.char == "f" for group in self.groups)
+
+    def blocks(self, step: int = 1) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+        """Every step-th row in float64, some at a time, and which rows of the design they are."""
+        rows = max(1, _BLOCK_ELEMENTS // max(1, self.columns))
+        for first in range(0, self.rows, rows * step):
+            part = slice(first, min(first + rows * step, self.rows), step)
+            block = np.empty((len(range(self.rows)[part]), self.columns))
+            position = 0
+            for group in self.groups:
+                block[:, position : position + group.shape[1]] = group[part]
+                position += group.shape[1]
+            yield part, block
 
 
 def read_design(x: Any, names: Sequence[str] | None = None) -> Design:
@@ -101,8 +114,8 @@ def require_distinct(names: Sequence[str], where: str) -> None:
 
 
 def _renamed(design: Design, names: Sequence[str]) -> Design:
-    if isinstance(names, str):
-        raise DataError(f"names is one string, {names!r}. Give a list with one name per column.")
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise DataError(f"names={names!r} is not a list. Give one with a name per column.")
     given = tuple(str(name) for name in names)
     if len(given) != design.columns:
         raise DataError(f"names has {len(given)} entries, X has {design.columns} columns. Give one name per column.")

@@ -30,9 +30,11 @@ def _kind(path: Path) -> str:
 
 
 def _require_file(path: Path) -> None:
+    if path.is_symlink() and not path.exists():
+        raise DataError(f"{path} is a link to {os.readlink(path)}, which does not exist. Give another path.")
     if not path.exists():
         close = difflib.get_close_matches(path.name, os.listdir(path.parent) if path.parent.is_dir() else [], n=1)
-        raise DataError(f"{path}: no such file.{f' Did you mean {close[0]}?' if close else ''}")
+        raise DataError(f"{path}: no such file.{f' Did you mean {close[0]!r}?' if close else ''}")
     if not path.is_file():
         raise DataError(f"{path} is not a file. Give the path of a CSV or Parquet file.")
     if path.stat().st_size == 0:
@@ -104,7 +106,7 @@ def require_columns(columns: Sequence[str], present: Sequence[str], where: str) 
     for name in columns:
         if name not in present:
             close = difflib.get_close_matches(name, present, n=3)
-            hint = f"Did you mean {', '.join(close)}?" if close else f"It has: {', '.join(present[:10])}."
+            hint = f"Did you mean {', '.join(map(repr, close))}?" if close else f"It has: {', '.join(present[:10])}."
             raise DataError(f"{where} has no column {name!r}. {hint}")
         if present.count(name) > 1:
             raise DataError(f"{where} has {present.count(name)} columns named {name!r}. Rename all but one.")

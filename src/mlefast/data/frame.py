@@ -25,7 +25,8 @@ def as_narwhals(frame: Any, what: str = "X") -> nw.DataFrame[Any]:
     except TypeError:
         pass
     except nw.exceptions.DuplicateError:
-        raise DataError("two columns of the table have the same name. Rename one of them.") from None
+        require_distinct(list(map(str, frame.columns)), what)
+        raise
     for method in ("collect", "compute"):
         if hasattr(frame, method):
             raise DataError(f"{what} is a lazy {type(frame).__name__}, which holds no rows yet. Use its {method}().")
@@ -64,25 +65,27 @@ def frame_columns(frame: Any) -> Design:
     column = as_series(frame)
     if column is not None:
         named = column.name not in (None, "")
-        values = column_values(column, str(column.name) if named else "X")
+        values = column_values(column, f"column {str(column.name)!r}" if named else "X")
         return Design((values[:, np.newaxis],), len(values), 1, (str(column.name),) if named else None)
     table = as_narwhals(frame)
     # by position: narwhals takes a name that is an integer for one
     columns = tuple(table.iter_columns())
     names = tuple(str(column.name) for column in columns)
     require_distinct(names, "X")
-    groups = tuple(column_values(column, name)[:, np.newaxis] for column, name in zip(columns, names, strict=True))
+    groups = tuple(
+        column_values(column, f"column {name!r}")[:, np.newaxis] for column, name in zip(columns, names, strict=True)
+    )
     return Design(groups, len(table), len(groups), names)
 
 
-def column_values(series: nw.Series[Any], name: str) -> NDArray[Any]:
+def column_values(series: nw.Series[Any], label: str) -> NDArray[Any]:
     """A numeric or boolean column as an array; nulls become NaN (whole numbers: a float64 copy of that column)."""
     import narwhals as nw
 
     dtype = series.dtype
     whole = dtype == nw.Boolean or (dtype.is_integer() and dtype not in (nw.Int128, nw.UInt128))
     if not whole and not dtype.is_float():
-        raise DataError(f"column {name!r} holds {dtype}, {_remedy(dtype)}")
+        raise DataError(f"{label} holds {dtype}, {_remedy(dtype)}")
     values = np.asarray(series.to_numpy())
     if whole and values.dtype.kind == "O":  # booleans with nulls, or that could have some
         values = np.asarray(series.fill_null(False if dtype == nw.Boolean else 0).to_numpy()).astype(np.float64)
@@ -90,7 +93,7 @@ def column_values(series: nw.Series[Any], name: str) -> NDArray[Any]:
     elif whole and values.dtype.kind == "f":  # with nulls; some frames choose float32, which would ask for single sums
         values = values.astype(np.float64, copy=False)
     if values.dtype.char not in READABLE:
-        raise DataError(f"column {name!r} holds {dtype}, which is not read. Convert it to float64.")
+        raise DataError(f"{label} holds {dtype}, which is not read. Convert it to float64.")
     return values
 
 
@@ -102,6 +105,8 @@ def _remedy(dtype: Any) -> str:
         return "which is not read. Convert it to float64."
     if dtype.is_temporal():
         return "not numbers; compute a number from it, such as the hour."
+    if dtype.is_nested():
+        return "not numbers; take the numbers out of it."
     if dtype == nw.Object:
         return "not numbers; if all entries are numbers use astype(float), otherwise encode it or use fit_formula."
     return "not numbers; encode it as numbers, or use fit_formula, which does."

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Values that are missing or not finite: where they are, and what to tell the user.
+"""Values that are missing, infinite or too large: where they are, and what to tell the user.
 
-Fits look for them only after a pass came back without a finite answer, so clean data pay nothing.
+In X they are looked for only after a pass came back without a finite answer, so clean data pay nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from mlefast.errors import DataError
 
 from .design import Design
 
-_BLOCK_ELEMENTS = 1 << 20  # keep what the search needs at a few megabytes
+LARGEST = np.float64(1e150)  # the square of what is larger overflows; of this type, since float32 cannot hold it
+_BLOCK_ELEMENTS = 1 << 18  # keep what the search needs at a few megabytes
 
 
 def _blocks(array: NDArray[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
@@ -59,53 +60,57 @@ def first_rows(rows: Iterable[Any]) -> str:
     return f"first rows: {', '.join(str(row) for row in islice(rows, 5))}"
 
 
+def _unusable(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """True where a number is NaN, infinite or beyond LARGEST."""
+    return np.asarray(~(np.abs(values) <= LARGEST))
+
+
 def _describe(what: str, bad: NDArray[np.intp], values: NDArray[Any], others: int = 0) -> DataError:
-    missing = int(np.isnan(values).sum())
-    if missing == len(values):
-        kind, remedy = counted(missing, "missing value") + " (NaN)", 'Use missing="drop" or fill them in.'
-    elif missing == 0:
-        kind, remedy = counted(len(values), "infinite value"), "Remove or cap them."
-    else:
-        kind = f"{counted(missing, 'missing value')} (NaN) and {counted(len(values) - missing, 'infinite value')}"
-        remedy = 'Remove or cap the infinite ones, and use missing="drop" or fill in the others.'
+    missing, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
+    huge = len(values) - missing - infinite
+    found = [
+        (missing, f"{counted(missing, 'missing value')} (NaN)", 'use missing="drop" or fill in the missing ones'),
+        (infinite, counted(infinite, "infinite value"), "remove or cap the infinite ones"),
+        (huge, f"{counted(huge, 'value')} beyond {LARGEST:g}", "rescale the column"),
+    ]
+    kinds, remedies = zip(*((kind, remedy) for number, kind, remedy in found if number), strict=True)
+    remedy = ", and ".join(remedies)
+    if len(kinds) == 1:
+        remedy = remedy.replace("in the missing ones", "them in").replace("the infinite ones", "them")
     also = f" Also affected: {counted(others, 'other column')}." if others else ""
-    return DataError(f"{what} has {kind} ({first_rows(bad)}).{also} {remedy}")
+    return DataError(f"{what} has {' and '.join(kinds)} ({first_rows(bad)}).{also} {remedy[0].upper()}{remedy[1:]}.")
 
 
-def require_finite_vectors(**vectors: NDArray[Any] | None) -> None:
-    """Raise DataError for the first of the named vectors that holds NaN or infinity."""
-    for what, vector in vectors.items():
-        if vector is None or vector.dtype.kind != "f":
-            continue
-        with np.errstate(over="ignore", invalid="ignore"):  # the sum only says whether a closer look is needed
-            total = vector.sum(dtype=np.float64)
-        if not np.isfinite(total):
-            bad = np.flatnonzero(~np.isfinite(vector))
-            if bad.size:
-                raise _describe(what, bad, vector[bad])
+def require_finite_vector(vector: NDArray[Any] | None, what: str) -> None:
+    """Raise DataError if a vector holds NaN, infinity or a number beyond LARGEST."""
+    if vector is None or vector.dtype.kind != "f" or not vector.size:
+        return
+    if not (vector.min() >= -LARGEST and vector.max() <= LARGEST):  # false for NaN too
+        bad = np.flatnonzero(_unusable(vector))
+        raise _describe(what, bad, vector[bad])
 
 
 def require_finite(design: Design, absent: NDArray[np.bool_] | None = None) -> None:
-    """Raise DataError for the first column of X that holds NaN or infinity in a row that is not absent."""
-    counts = [_not_finite(group, absent) for group in design.groups]
+    """Raise DataError for the first column of X with NaN, infinity or a huge number in a row that is not absent."""
+    counts = [_count_unusable(group, absent) for group in design.groups]
     affected = np.flatnonzero(np.concatenate(counts)) if counts else np.empty(0, dtype=np.intp)
     if not affected.size:
         return
     j = int(affected[0])
     column = _column(design, j)
-    bad = ~np.isfinite(column)
+    bad = _unusable(column)
     if absent is not None:
         bad &= ~absent
     rows = np.flatnonzero(bad)
     raise _describe(f"column {design.names[j]!r} of X", rows, column[rows], affected.size - 1)
 
 
-def _not_finite(group: NDArray[Any], absent: NDArray[np.bool_] | None) -> NDArray[np.intp]:
-    """How many values of each column are NaN or infinite; one reading, whatever the order of the array."""
+def _count_unusable(group: NDArray[Any], absent: NDArray[np.bool_] | None) -> NDArray[np.intp]:
+    """How many values of each column cannot be used; one reading, whatever the order of the array."""
     counts = np.zeros(group.shape[1], dtype=np.intp)
     if group.dtype.kind == "f":
         for rows, block in _blocks(group):
-            bad = ~np.isfinite(block)
+            bad = _unusable(block)
             if absent is not None:
                 bad &= ~absent[rows, np.newaxis]
             counts += np.count_nonzero(bad, axis=0)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,31 +18,49 @@ if TYPE_CHECKING:
     import narwhals as nw
 
 
-def _to_array(values: Any, what: str) -> tuple[NDArray[Any], str]:
-    """The values as an array, and the name they have where they come from, or what messages call them."""
+class Column(NamedTuple):
+    """One value per row, the name that the user has for it ("" for none), and what it is for: y, weights, offset."""
+
+    values: NDArray[Any]
+    name: str
+    role: str
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        if self.name in ("", self.role):
+            return f"column {self.name!r}" if self.name else self.role
+        return f"column {self.name!r} ({self.role})"
+
+
+def _to_array(values: Any, role: str) -> Column:
+    """The values as an array, with the name they have where they come from."""
+    if isinstance(values, Column):
+        return values
     if type(values) is np.ndarray:
-        return values, what
+        return Column(values, "", role)
     if is_frame(values):
-        series = _one_column(values, what)
-        return _series_values(series, what), what if series.name in (None, "") else str(series.name)
+        series = _one_column(values, role)
+        column = Column(np.empty(0), "" if series.name is None else str(series.name), role)
+        return column._replace(values=_series_values(series, column.label))
     name = getattr(values, "name", None)
-    return plain_array(values, what), name if isinstance(name, str) and name else what
+    return Column(plain_array(values, role), name if isinstance(name, str) else "", role)
 
 
-def _one_column(values: Any, what: str) -> nw.Series[Any]:
+def _one_column(values: Any, role: str) -> nw.Series[Any]:
     from .frame import as_narwhals, as_series
 
     series = as_series(values)
     if series is not None:
         return series
-    table = as_narwhals(values, what)
+    table = as_narwhals(values, role)
     columns = list(table.iter_columns())
     if len(columns) != 1:
-        raise DataError(f"{what} has {len(columns)} columns; it must have one. Select it.")
+        raise DataError(f"{role} has {len(columns)} columns; it must have one. Select it.")
     return columns[0]
 
 
-def _series_values(series: nw.Series[Any], what: str) -> NDArray[Any]:
+def _series_values(series: nw.Series[Any], label: str) -> NDArray[Any]:
     """Numbers and booleans as they are, other labels as objects with None where they are missing."""
     import narwhals as nw
 
@@ -50,34 +68,38 @@ def _series_values(series: nw.Series[Any], what: str) -> NDArray[Any]:
 
     dtype = series.dtype
     if dtype.is_numeric() or dtype.is_temporal() or dtype.is_nested() or dtype == nw.Boolean:
-        return column_values(series, what)
+        return column_values(series, label)
     labels = np.empty(len(series), dtype=object)
     labels[:] = series.to_list()
     labels[np.asarray(series.is_null().to_numpy(), dtype=np.bool_)] = None
     return labels
 
 
-def _flat(array: NDArray[Any], what: str) -> NDArray[Any]:
+def _one_per_row(column: Column, rows: int) -> Column:
+    array = column.values
     if array.ndim == 2 and array.shape[1] == 1:
-        return array[:, 0]
+        array = array[:, 0]
     if array.ndim != 1:
-        raise DataError(f"{what} has the shape {array.shape}; it must be one value per row.")
-    return array
+        raise DataError(f"{column.label} has the shape {array.shape}; it must be one value per row.")
+    if array.shape[0] != rows:
+        raise DataError(f"{column.label} has {array.shape[0]} rows, X has {rows}. Both must describe the same rows.")
+    return column._replace(values=array)
 
 
-def read_response(y: Any, rows: int) -> tuple[NDArray[Any], str]:
-    """The labels or numbers of y as a 1-D array of any type, and the name of y ("y" if it has none).
+def read_response(y: Any, rows: int) -> Column:
+    """The labels or numbers of y as a 1-D array of any type.
 
     Missing labels are None or NaN. Raises DataError if y is not one value per row of X.
     """
-    values, name = _to_array(y, "y")
-    array = _flat(values, "y")
-    _require_length(array, "y", rows)
+    column = _one_per_row(_to_array(y, "y"), rows)
+    array = column.values
     if array.dtype.kind in "OT":
-        array = _comparable(array.astype(object, copy=False))
-    elif array.dtype.kind not in "US" and array.dtype.char not in READABLE:
-        raise DataError(f"y has the type {array.dtype}, which is not read. {type_remedy(array.dtype, 'y')}")
-    return array, name
+        return column._replace(values=_comparable(array.astype(object, copy=False)))
+    if array.dtype.kind not in "US" and array.dtype.char not in READABLE:
+        raise DataError(
+            f"{column.label} has the type {array.dtype}, which is not read. {type_remedy(array.dtype, 'y')}"
+        )
+    return column
 
 
 def _comparable(labels: NDArray[Any]) -> NDArray[Any]:
@@ -92,29 +114,26 @@ def _comparable(labels: NDArray[Any]) -> NDArray[Any]:
     return labels
 
 
-def read_vector(values: Any, what: str, rows: int) -> NDArray[Any]:
-    """One number per row, not copied where possible. Raises DataError that says what is wrong with `what`."""
-    array = _flat(_to_array(values, what)[0], what)
-    _require_length(array, what, rows)
-    if array.dtype.char not in READABLE:
-        raise DataError(f"{what} has the type {array.dtype}; it must hold numbers. Convert it to float64.")
-    return array
+def read_vector(values: Any, role: str, rows: int) -> Column:
+    """One number per row, not copied where possible. Raises DataError that says what is wrong with it."""
+    column = _one_per_row(_to_array(values, role), rows)
+    dtype = column.values.dtype
+    if dtype.char not in READABLE:
+        odd = [value for value in column.values.tolist() if not isinstance(value, int | float)]
+        what = f"holds {odd[0]!r}" if odd else f"has the type {dtype}"
+        raise DataError(f"{column.label} {what}; it must hold numbers. Convert it to float64.")
+    return column
 
 
-def read_weights(values: Any, rows: int) -> NDArray[Any]:
+def read_weights(values: Any, rows: int) -> Column:
     """Frequency weights: finite or missing numbers, none negative, not all zero."""
     weights = read_vector(values, "weights", rows)
-    negative = np.flatnonzero(weights < 0)
+    negative = np.flatnonzero(weights.values < 0)
     if negative.size:
         raise DataError(
-            f"weights has {counted(negative.size, 'negative value')} ({first_rows(negative)}). Weights count rows: use "
-            "zero or more."
+            f"{weights.label} has {counted(negative.size, 'negative value')} ({first_rows(negative)}). Weights count "
+            "rows: use zero or more."
         )
-    if not np.any(weights):
-        raise DataError("all weights are zero, so no row is left. Check the weights.")
+    if not np.any(weights.values):
+        raise DataError(f"all {weights.label} are zero, so no row is left. Check them.")
     return weights
-
-
-def _require_length(array: NDArray[Any], what: str, rows: int) -> None:
-    if array.shape[0] != rows:
-        raise DataError(f"{what} has {array.shape[0]} rows, X has {rows}. Both must describe the same rows.")

@@ -2,7 +2,7 @@
 """What an estimate is worth: its certificate, the existence of the maximum, the rank of the columns."""
 
 from .certificate import Certificate, certify
-from .rank import Alias, find_aliases
+from .rank import Alias, find_aliases, spans_constant
 from .separation import Separation, judge_existence
 
-__all__ = ["Alias", "Certificate", "Separation", "certify", "find_aliases", "judge_existence"]
+__all__ = ["Alias", "Certificate", "Separation", "certify", "find_aliases", "judge_existence", "spans_constant"]

@@ -41,9 +41,14 @@ class Certificate:
 def certify(
     step: Vector, standard_errors: Vector, gradient: Vector, decrement: float, names: tuple[str, ...], tol: float
 ) -> Certificate:
-    """The certificate for a Newton step that was not taken, all in the same coordinates."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        off = np.where(standard_errors > 0.0, np.abs(step) / standard_errors, 0.0)
+    """The certificate for a Newton step that was not taken, all in the same coordinates.
+
+    A step without a standard error to measure it by is infinitely long.
+    """
+    off = np.full(len(step), np.inf)
+    off[step == 0.0] = 0.0
+    with np.errstate(over="ignore"):
+        np.divide(np.abs(step), standard_errors, out=off, where=standard_errors > 0.0)
     worst = int(np.argmax(off)) if off.size else 0
     distance = float(off[worst]) if off.size else 0.0
     return Certificate(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Columns that are linear combinations of others: which ones, and of what."""
+"""Columns that are linear combinations of others: which ones, and of what; whether a constant is one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlefast.objective import Information, Vector
+from mlefast.objective import Information, Objective, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +36,12 @@ def find_aliases(
         terms = [(names[k], float(c)) for k, c in enumerate(combination) if k != j and abs(c) > 1e-9 * size]
         aliases.append(Alias(names[j], tuple(terms)))
     return tuple(aliases)
+
+
+def spans_constant(objective: Objective) -> bool:
+    """Whether the intercept of an objective, whose rows have the same information at 0, is a combination of columns."""
+    hessian = objective.moments(np.zeros(objective.size), 2).hessian
+    assert hessian is not None
+    constant, cross = hessian[0, 0], hessian[0, 1:]
+    rest = constant - cross @ Information(hessian[1:, 1:]).solve(cross)
+    return bool(rest <= 1e-10 * constant)

@@ -14,14 +14,18 @@ _BY_NAME: dict[str, type[Likelihood]] = {"bernoulli": Bernoulli}
 
 
 def find_likelihood(likelihood: str | Likelihood) -> Likelihood:
-    """The likelihood object for a short name; objects pass through."""
-    if not isinstance(likelihood, str):
-        return likelihood
-    if likelihood not in _BY_NAME:
+    """The likelihood object for a short name; objects pass through. Raises OptionError for anything else."""
+    if isinstance(likelihood, str):
+        if likelihood in _BY_NAME:
+            return _BY_NAME[likelihood]()
         close = difflib.get_close_matches(likelihood, _BY_NAME, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise OptionError(f"likelihood={likelihood!r} is unknown; possible: {', '.join(_BY_NAME)}.{hint}")
-    return _BY_NAME[likelihood]()
+    if isinstance(likelihood, type):
+        raise OptionError(f"likelihood={likelihood.__name__} is a class. Use an object of it, {likelihood.__name__}().")
+    if not isinstance(likelihood, Likelihood):
+        raise OptionError(f"likelihood={likelihood!r} is no likelihood; possible: {', '.join(_BY_NAME)}.")
+    return likelihood
 
 
 __all__ = ["Bernoulli", "Likelihood", "Vector", "find_likelihood"]

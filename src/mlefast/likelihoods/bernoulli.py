@@ -152,6 +152,21 @@ class Bernoulli:
         _, d1, _ = _core.terms(np.ascontiguousarray(eta, dtype=np.float64), np.zeros(len(eta)), _core.Leaf(self.leaf))
         return np.asarray(d1)
 
+    def sides(self, y: NDArray[Any]) -> Vector:
+        """The sign with which eta must run to infinity for a row to be fitted perfectly: 1 for y = 1, -1 for y = 0.
+
+        Parameters
+        ----------
+        y : array of shape (n,)
+            Labels in [0, 1].
+
+        Returns
+        -------
+        array of shape (n,), float64
+            Signs, 0 for fractions.
+        """
+        return np.where(y == 1, 1.0, np.where(y == 0, -1.0, 0.0))
+
     def null_loglik(self, y: NDArray[Any], weights: NDArray[Any] | None) -> float:
         """Log-likelihood of a constant probability, sum(w) (m log m + (1 - m) log(1 - m)) with m the mean of y.
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 Vector = NDArray[np.float64]
 
 
+@runtime_checkable
 class Likelihood(Protocol):
     """A family of distributions of y given the linear predictor eta = offset + intercept + X beta."""
 
@@ -28,6 +29,10 @@ class Likelihood(Protocol):
 
     def mean(self, eta: Vector) -> Vector:
         """E[y | eta]."""
+        ...
+
+    def sides(self, y: NDArray[Any]) -> Vector:
+        """The sign with which eta must run to infinity for a row to be fitted perfectly; 0 if it need not."""
         ...
 
     def null_loglik(self, y: NDArray[Any], weights: NDArray[Any] | None) -> float:

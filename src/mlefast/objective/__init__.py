@@ -3,7 +3,7 @@
 
 from .information import Information
 from .memory import MemoryObjective
-from .protocol import Matrix, Moments, Objective, Precision, Vector, separates
+from .protocol import Matrix, Moments, Objective, Precision, Vector
 from .standardisation import Standardisation, standardise
 
 __all__ = [
@@ -15,6 +15,5 @@ __all__ = [
     "Precision",
     "Standardisation",
     "Vector",
-    "separates",
     "standardise",
 ]

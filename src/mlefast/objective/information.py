@@ -22,14 +22,17 @@ class Information:
     that are combinations of earlier ones are left out, as R does; `kept` marks the others.
     """
 
-    def __init__(self, hessian: Matrix) -> None:
+    def __init__(self, hessian: Matrix, *, most: int | None = None) -> None:
+        """Factor; `most` columns are independent, if that is known from the number of rows."""
         diagonal = np.diagonal(hessian)
         self._scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
         self._unit = hessian * self._scale * self._scale[:, np.newaxis]
         self.kept: NDArray[np.bool_] = np.ones(len(diagonal), dtype=np.bool_)
         self._factor, failed = lapack.dpotrf(self._unit, lower=1)
-        if failed or (len(diagonal) and np.diagonal(self._factor).min() ** 2 < RANK_TOLERANCE):
-            self.kept = independent_columns(self._unit)
+        pivots = np.diagonal(self._factor)
+        most = len(diagonal) if most is None else most
+        if failed or pivots.min(initial=1.0) ** 2 < RANK_TOLERANCE or len(diagonal) > most:
+            self.kept = independent_columns(self._unit, most)
             self._factor, _ = lapack.dpotrf(self._unit[np.ix_(self.kept, self.kept)], lower=1)
 
     def times(self, factor: float) -> Information:
@@ -37,6 +40,13 @@ class Information:
         more = copy.copy(self)
         more._scale = self._scale / np.sqrt(factor)
         return more
+
+    def among(self, columns: NDArray[np.bool_]) -> Information:
+        """The information about these columns, the others counting as not there."""
+        if columns[self.kept].all():
+            return self
+        size = columns / self._scale
+        return Information(self._unit * np.outer(size, size))
 
     @property
     def rank(self) -> int:
@@ -94,13 +104,16 @@ class Information:
         return vectors
 
 
-def independent_columns(unit: Matrix) -> NDArray[np.bool_]:
-    """Gaussian elimination in the order of the columns; those whose pivot vanishes are combinations of earlier ones."""
+def independent_columns(unit: Matrix, most: int) -> NDArray[np.bool_]:
+    """Gaussian elimination in the order of the columns; those whose pivot vanishes are combinations of earlier ones.
+
+    After the first `most` that do not vanish, what is left is rounding.
+    """
     rest = unit.copy()
     kept = np.ones(len(rest), dtype=np.bool_)
     for j in range(len(rest)):
         pivot = rest[j, j]
-        if not pivot > RANK_TOLERANCE * max(1.0, unit[j, j]):
+        if not pivot > RANK_TOLERANCE * max(1.0, unit[j, j]) or kept[:j].sum() == most:
             kept[j] = False
             continue
         rest[j + 1 :, j + 1 :] -= np.outer(rest[j + 1 :, j], rest[j, j + 1 :] / pivot)

@@ -1,82 +1,142 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The objective of rows in memory: every question is one call of the compiled pass."""
+"""The objective of rows in memory: every question of a solver is one call of the compiled pass."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlefast import _core
 from mlefast.data import Design, require_finite
-from mlefast.errors import DataError
 from mlefast.likelihoods import Likelihood
 
 from .protocol import Moments, Precision, Vector
+from .standardisation import Standardisation
+
+_NEGLIGIBLE = (1e-3, 1e-9)  # shares of the largest part of a step below which parts are tried without
+_ROUNDING = 1e-9  # relative to the sum of its absolute terms, what counts as zero in x'd
 
 
 class MemoryObjective:
-    """Negative log-likelihood of the rows of a `_core.Rows`."""
+    """Negative log-likelihood of the rows of a `_core.Rows`, in the coordinates of `space` if that is given."""
 
     def __init__(
         self,
         rows: _core.Rows,
         design: Design,
+        y: NDArray[Any],
         likelihood: Likelihood,
         *,
         size: int,
+        nobs: float,
         threads: int,
         absent: NDArray[np.bool_] | None = None,
+        space: Standardisation | None = None,
     ) -> None:
         self._rows = rows
         self._design = design
+        self._y = y
         self._likelihood = likelihood
         self._leaf = _core.Leaf(likelihood.leaf)
         self._threads = threads
         self._absent = absent
-        self._count = design.rows
+        self._space = space
+        self._step = 1
         self._whole: MemoryObjective = self
-        self._share = 1.0
         self.size = size
+        self.nobs = nobs
         self.passes = 0.0
+        self.precision: Precision = "mixed" if design.single else "double"
+        if space is not None:
+            rows.standardise(space.centre, space.scale)
 
     @property
     def rows(self) -> int:
         """Number of rows that a pass reads."""
-        return self._count
+        return math.ceil(self._design.rows / self._step)
+
+    def _count_pass(self) -> None:
+        self._whole.passes += self.rows / self._design.rows
 
     def moments(self, params: Vector, order: int = 2, precision: Precision = "double") -> Moments:
-        """One pass over the rows; DataError names the column if the data are not finite."""
-        single = self._design.single or precision == "mixed"
+        """One pass over the rows; DataError names the column if the data cannot be used."""
+        found, finite = self._evaluate(params, order, single=precision == "mixed")
+        if not finite and order == 2:  # single precision overflows much earlier
+            found, finite = self._evaluate(params, order, single=False)
+        if finite:
+            return found
+        require_finite(self._design, self._absent)
+        return Moments(math.inf, found.gradient, found.hessian)
+
+    def _evaluate(self, params: Vector, order: int, single: bool) -> tuple[Moments, bool]:
+        """What the pass finds, and whether all of it is finite."""
         nll, gradient, hessian, finite = self._rows.evaluate(params, self._leaf, order, self._threads, single)
-        self._whole.passes += self._share
-        if not finite:
-            self._explain(params)
-        return Moments(nll, gradient, hessian)
+        self._count_pass()
+        return Moments(nll, gradient, hessian), finite
 
     def sample(self, step: int) -> MemoryObjective:
         """The objective of every step-th row."""
         part = MemoryObjective(
             self._rows.every(step),
             self._design,
+            self._y,
             self._likelihood,
             size=self.size,
+            nobs=self.nobs / step,
             threads=self._threads,
             absent=self._absent,
         )
+        part._space = self._space  # which the rows have already
+        part._step = self._step * step
         part._whole = self._whole
-        part._count = (self._count + step - 1) // step
-        part._share = self._share * part._count / self._count
         return part
 
     def scan(self, params: Vector, direction: Vector) -> tuple[float, float, float]:
         """Extremes of s x'd over the rows; see inference/separation.py."""
-        self._whole.passes += self._share
+        self._count_pass()
         return self._rows.scan(params, direction, self._leaf, self._threads)
 
-    def _explain(self, params: Vector) -> None:
-        require_finite(self._design, self._absent)
-        if not np.isfinite(params).all():
-            raise DataError("the parameters are not finite numbers.")
-        raise DataError(
-            "the linear predictor overflows: X times the parameters exceeds the largest double. Rescale the columns."
-        )
+    def separating(self, step: Vector) -> Vector | None:
+        """The step without its negligible parts if s x'd is nowhere negative, but for rounding, and somewhere positive.
+
+        Rounding is judged row by row, which the compiled scan does not: where one cell is 1e18 times the others, what
+        is nothing to its row may be all that the others have.
+        """
+        _, least, most = self.scan(step, step)
+        if not (most > 0.0 and least >= -_NEGLIGIBLE[0] * most):
+            return None
+        reach = np.zeros(len(step))
+        for x, _ in self._signed_blocks():
+            reach = np.maximum(reach, np.abs(x).max(axis=0, initial=0.0))
+        reach *= np.abs(step)
+        for share in _NEGLIGIBLE:
+            direction = np.where(reach > share * reach.max(), step, 0.0)
+            if self._separates(direction):
+                return direction
+        return None
+
+    def _separates(self, direction: Vector) -> bool:
+        grows = False
+        for x, sides in self._signed_blocks():
+            along, terms = sides * (x @ direction), np.abs(x) @ np.abs(direction)
+            if (along < -_ROUNDING * terms).any():
+                return False
+            grows = grows or bool((along > _ROUNDING * terms).any())
+        return grows
+
+    def _signed_blocks(self) -> Iterator[tuple[NDArray[np.float64], Vector]]:
+        """Rows that are not absent, in the coordinates of the parameters with ones for the intercept, and their s."""
+        self._count_pass()
+        columns = self._design.columns
+        for rows, block in self._design.blocks(self._step):
+            present = slice(None) if self._absent is None else ~self._absent[rows]
+            x = np.ones((block.shape[0], self.size))
+            x[:, self.size - columns :] = block
+            if self._space is not None:
+                x[:, self.size - columns :] -= self._space.centre
+                x[:, self.size - columns :] *= self._space.scale
+            yield x[present], self._likelihood.sides(self._y[rows])[present]

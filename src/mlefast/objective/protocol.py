@@ -35,6 +35,8 @@ class Objective(Protocol):
 
     size: int  # number of parameters
     passes: float  # how often the rows have been read so far; a sample of them counts as its share
+    nobs: float  # the sum of the weights, or the number of rows
+    precision: Precision  # what the numbers in the data deserve
 
     @property
     def rows(self) -> int:
@@ -42,7 +44,10 @@ class Objective(Protocol):
         ...
 
     def moments(self, params: Vector, order: int = 2, precision: Precision = "double") -> Moments:
-        """One pass. "mixed" lets the Hessian be summed from single-precision products, for early steps."""
+        """One pass. "mixed" lets the Hessian be summed from single-precision products.
+
+        Where the linear predictor or the Hessian overflows, the NLL counts as infinite.
+        """
         ...
 
     def sample(self, step: int) -> Objective:
@@ -53,9 +58,6 @@ class Objective(Protocol):
         """One pass: the largest (1 - lambda) s x'd, the least and the largest s x'd; see inference/separation.py."""
         ...
 
-
-def separates(least: float, most: float) -> bool:
-    """Whether s x'd, between `least` and `most` over the rows, is nowhere negative (but for rounding) and somewhere
-    positive: then d is a direction along which the likelihood grows for ever.
-    """
-    return most > 0.0 and least >= -1e-8 * most
+    def separating(self, step: Vector) -> Vector | None:
+        """The step without its negligible parts if the likelihood grows along it for ever, otherwise None."""
+        ...

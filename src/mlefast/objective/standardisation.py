@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Coordinates in which columns have mean about 0 and standard deviation about 1.
+"""Coordinates in which columns have median about 0 and standard deviation about 1.
 
 The model is the same for every centre and scale, so rough ones do: they are taken from a few thousand rows. Scales
 are powers of two, so that scaling rounds nothing. Without them a column with mean 1e6 and deviation 1 would cost
-twelve digits of the Hessian.
+twelve digits of the Hessian; and with the mean as the centre a single cell of 1e18 would round away all the others.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mlefast.data import LARGEST
 
 from .protocol import Matrix, Vector
 
@@ -58,9 +60,10 @@ def standardise(groups: tuple[NDArray[Any], ...], rows: int, intercept: bool) ->
     sample = (
         np.concatenate([group[::step] for group in groups], axis=1, dtype=np.float64) if groups else np.zeros((1, 0))
     )
-    if not np.isfinite(sample.sum()):
-        sample[~np.isfinite(sample)] = 0.0  # absent rows may hold anything; any centre will do
-    centre = sample.mean(axis=0) if intercept else np.zeros(sample.shape[1])
+    # absent rows may hold anything, and what others hold is said by the first pass: any centre will do
+    sample[~(np.abs(sample) <= LARGEST)] = 0.0
+    middle = len(sample) // 2
+    centre = np.partition(sample, middle, axis=0)[middle].copy() if intercept else np.zeros(sample.shape[1])
     spread = np.sqrt(np.square(sample - centre).mean(axis=0))
     # a column that is constant but for rounding keeps its size
     spread = np.where(spread > 1e-12 * np.abs(centre), spread, np.abs(centre))

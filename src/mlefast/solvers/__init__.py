@@ -2,8 +2,8 @@
 """Optimisation: solvers see an objective, never data."""
 
 from .choose import choose_solver
-from .irls import irls, sample_start
+from .irls import expand, irls, sample_start
 from .lbfgs import lbfgs
-from .protocol import Iteration, Progress, Solution
+from .protocol import Expansion, Iteration, Progress, Solution
 
-__all__ = ["Iteration", "Progress", "Solution", "choose_solver", "irls", "lbfgs", "sample_start"]
+__all__ = ["Expansion", "Iteration", "Progress", "Solution", "choose_solver", "expand", "irls", "lbfgs", "sample_start"]

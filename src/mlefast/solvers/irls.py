@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Iteratively reweighted least squares: Newton's method with step halving.
+"""Iteratively reweighted least squares: Newton's method with damped steps.
 
 For a canonical link each Newton step is a weighted least-squares fit (McCullagh and Nelder 1989, section 2.5). With
 g and H of one pass, the Newton decrement sqrt(g' H^-1 g) bounds max_j |H^-1 g|_j / se_j by Cauchy and Schwarz, so it is
@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import math
 
-from mlefast.objective import Information, Moments, Objective, Precision, Vector, separates
+import numpy as np
 
-from .protocol import Iteration, Progress, Solution
+from mlefast.objective import Information, Moments, Objective, Precision, Vector
 
-_HALVINGS = 30
+from .protocol import Expansion, Iteration, Progress, Solution
+
+_NOISE = 1e-13  # relative: what a sum over the rows may owe to rounding
 _SINGLE_WIDTH = 64  # from here on the Hessian dominates a pass, and single precision halves it
+_TRUSTED = 1e4  # condition up to which single precision tells a column from a combination of others
 _REUSE = 1e-6  # relative error of standard errors that an information matrix taken nearby may cause
+_SETTLED = 0.1  # the decrement of a step with such a matrix must fall at least to this share; Newton's falls further
 _PATIENCE = 10  # iterations before divergence is looked for
 _STRIDES = (256, 16)  # samples of rows on which the start is refined
 _SEPARATED = 0.95  # the scan of a separated sample gives 1, that of a sound one about 0
@@ -44,51 +48,68 @@ def irls(
     Every point that is returned has been evaluated; near the maximum the information of the point before serves on.
     A rough `information` at the start, from a sample of the rows, saves the first Hessian.
     """
-    params, last_step, before = start, math.nan, math.inf
-    precision: Precision = "mixed" if objective.size >= _SINGLE_WIDTH else "double"
-    rough = precision == "mixed" or information is not None
+    params, last_step, before, iterations = start, math.nan, math.inf, 0
+    precision = "mixed" if objective.size >= _SINGLE_WIDTH else objective.precision
     if information is None:
-        moments = objective.moments(params, 2, precision)
-        information, step, distance = _newton(moments)
+        moments, expansion, distance = expand(objective, params, precision)
     else:
         moments = objective.moments(params, 1)
         step, distance = decrement(information, _gradient(moments))
-    iterations = 0
+        expansion = Expansion(params, information, step, precision)
+    step, rough = expansion.step, information is not None or expansion.precision != objective.precision
     while True:
         if progress is not None:
             progress(Iteration(objective.passes, moments.nll, last_step, distance))
-        if rough and (distance <= tol or iterations == max_iter):
-            precision, rough = "double", False
-            moments = objective.moments(params, 2)
-            information, step, distance = _newton(moments)
-        here = Solution(params, moments, information, distance, iterations, distance <= tol)
-        if here.converged or iterations == max_iter or _diverges(objective, here, step, before):
-            return here
-        if distance < 1.0:
-            precision = "double"
-        reuse = not rough and distance <= _REUSE * math.sqrt(objective.rows)
-        params, moments, factor = _halve(objective, here, step, precision, order=1 if reuse else 2)
-        if factor == 0.0 and not rough:  # no descent left in double precision
-            return here
+        here = Solution(params, moments, expansion, distance, iterations, distance <= tol)
+        ended = here.converged or iterations == max_iter or _stalls(here, before) or _diverges(objective, here, before)
+        precision = _next_precision(objective, here)
+        moved = None
+        if not ended:
+            reuse = not rough and distance <= _REUSE * math.sqrt(min(objective.rows, objective.nobs))
+            moved = _descend(objective, here, step, precision, order=1 if reuse else 2)
+        if moved is None:
+            if not rough:
+                return here
+            moments, expansion, distance = expand(objective, params, "double")
+            step, rough = expansion.step, False
+            continue
+        params, moments, factor = moved
         iterations += 1
         last_step, before = factor * distance, distance
         if reuse:
-            step, distance = decrement(information, _gradient(moments))
-            continue
-        information, step, distance = _newton(moments)
-        rough = precision == "mixed"
-        if information.rank < here.information.rank:
-            return here  # the weights of some rows died out, as they do when the maximum lies at infinity
+            step, distance = decrement(expansion.information, _gradient(moments))
+            if distance <= _SETTLED * before:
+                continue
+            moments = objective.moments(params, 2)  # the information has changed, as it does on the way to infinity
+        moments, expansion, distance = _expansion(objective, params, moments, "double" if reuse else precision)
+        step, rough = expansion.step, expansion.precision == "mixed" != objective.precision
+        if expansion.information.rank < here.information.rank:
+            # the weights of some rows died out, as they do when the maximum lies at infinity
+            moments, expansion, distance = expand(objective, here.params, "double")
+            return Solution(here.params, moments, expansion, distance, here.iterations, here.converged)
 
 
-def _diverges(objective: Objective, here: Solution, step: Vector, before: float) -> bool:
-    """Whether the step leads to a maximum at infinity: asked once the decrement falls by exp(-1/2) a step, the
-    pace of that case (each step then adds about 1 to every eta that matters).
-    """
-    if here.iterations < _PATIENCE or not 0.5 < here.decrement / before < 0.75:
-        return False
-    _, least, most = objective.scan(here.params, step)
-    return separates(least, most)
+def _next_precision(objective: Objective, here: Solution) -> Precision:
+    """Double precision stays once it was needed; single is for the first steps, or for data that have no more."""
+    if here.expansion.precision == "mixed" and (here.decrement >= 1.0 or objective.precision == "mixed"):
+        return "mixed"
+    return "double"
+
+
+def expand(objective: Objective, params: Vector, precision: Precision) -> tuple[Moments, Expansion, float]:
+    """One pass at `params`: the moments, the expansion and the decrement; "mixed" gives way where it will not do."""
+    return _expansion(objective, params, objective.moments(params, 2, precision), precision)
+
+
+def _expansion(
+    objective: Objective, params: Vector, moments: Moments, precision: Precision
+) -> tuple[Moments, Expansion, float]:
+    assert moments.hessian is not None
+    information = Information(moments.hessian, most=objective.rows)
+    if precision == "mixed" and not (information.kept.all() and information.condition <= _TRUSTED):
+        return expand(objective, params, "double")
+    step, distance = decrement(information, _gradient(moments))
+    return moments, Expansion(params, information, step, precision), distance
 
 
 def _gradient(moments: Moments) -> Vector:
@@ -96,26 +117,47 @@ def _gradient(moments: Moments) -> Vector:
     return moments.gradient
 
 
-def _newton(moments: Moments) -> tuple[Information, Vector, float]:
-    assert moments.hessian is not None
-    information = Information(moments.hessian)
-    return information, *decrement(information, _gradient(moments))
+def _stalls(here: Solution, before: float) -> bool:
+    """Whether rounding hides what is left to gain, and the decrement has stopped falling."""
+    return here.decrement**2 <= _NOISE * abs(here.moments.nll) and here.decrement > 0.9 * before
 
 
-def _halve(
+def _diverges(objective: Objective, here: Solution, before: float) -> bool:
+    """Whether the step leads to a maximum at infinity: asked once the decrement falls by exp(-1/2) a step, the
+    pace of that case (each step then adds about 1 to every eta that matters).
+    """
+    if here.iterations < _PATIENCE or not 0.5 < here.decrement / before < 0.75:
+        return False
+    return objective.separating(here.expansion.step) is not None
+
+
+def _descend(
     objective: Objective, here: Solution, step: Vector, precision: Precision, *, order: int
-) -> tuple[Vector, Moments, float]:
-    """The longest of the steps 1, 1/2, 1/4, ... that lowers the negative log-likelihood enough (Armijo)."""
-    nll = here.moments.nll
-    noise = 1e-13 * abs(nll)  # what a sum of this size may owe to rounding
-    factor = 1.0
-    for _ in range(_HALVINGS):
+) -> tuple[Vector, Moments, float] | None:
+    """The point that a share of the step leads to, its moments and the share: one that lowers the NLL enough (Armijo).
+
+    First the whole step. If that leads too far, shorter ones down to log(1 + r) / r of it with r = max_i |x_i'd|, which
+    lowers every NLL whose third derivative is at most its second, as for the logit link (Sun and Tran-Dinh,
+    Mathematical Programming 2019). In between the logarithm of the share is halved, since r may have any size. None if
+    rounding leaves nothing to gain.
+    """
+    nll, factor, safe = here.moments.nll, 1.0, 0.0
+    while True:
         candidate = here.params + factor * step
-        trial = objective.moments(candidate, order, precision)
-        if trial.nll <= nll - 1e-4 * factor * here.decrement**2 + noise:
-            return candidate, trial, factor
-        factor /= 2.0
-    return here.params, here.moments, 0.0
+        found = objective.moments(candidate, order, precision)
+        if found.nll <= nll - 1e-4 * factor * here.decrement**2 + _NOISE * abs(nll):
+            return candidate, found, factor
+        if factor == safe:
+            return None
+        safe = safe or _safe_share(objective, here.params, step)
+        factor = math.sqrt(factor * safe) if factor > 4.0 * safe else safe
+
+
+def _safe_share(objective: Objective, params: Vector, step: Vector) -> float:
+    size = float(np.abs(step).max())  # scaled out, since the step may be so long that x'd overflows
+    _, least, most = objective.scan(params, step / size)
+    reach = min(size * max(abs(least), abs(most)), 1e300)
+    return math.log1p(reach) / reach
 
 
 def sample_start(objective: Objective, start: Vector) -> tuple[Vector, Information | None]:
@@ -129,8 +171,7 @@ def sample_start(objective: Objective, start: Vector) -> tuple[Vector, Informati
         solution = irls(part, start, tol=0.1, max_iter=8)
         # a sample may be separated or lack a column where the whole is not: then it says nothing, so do without it
         if solution.converged and solution.information.kept.all():
-            step, _ = decrement(solution.information, _gradient(solution.moments))
-            gain, _, _ = part.scan(solution.params, step)
+            gain, _, _ = part.scan(solution.expansion.params, solution.expansion.step)
             if gain < _SEPARATED:
                 start, information = solution.params, solution.information.times(stride)
     return start, information

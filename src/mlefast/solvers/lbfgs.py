@@ -7,11 +7,14 @@ without a Hessian come close to the maximum, and one with a Hessian proves it (N
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
-from mlefast.objective import Information, Objective, Precision, Vector
+import numpy as np
 
-from .irls import irls
+from mlefast.objective import Information, Objective, Vector
+
+from .irls import expand, irls
 from .protocol import Iteration, Progress, Solution
 
 _STRIDE = 16
@@ -20,16 +23,11 @@ _ROWS_PER_COLUMN = 5
 
 def _information(objective: Objective, params: Vector) -> Information:
     """The information at `params`, from a sample of the rows if that has enough of them."""
-    precision: Precision = "mixed"
     if objective.rows >= _STRIDE * _ROWS_PER_COLUMN * objective.size:
-        sampled = objective.sample(_STRIDE).moments(params, 2, precision)
-        assert sampled.hessian is not None
-        information = Information(sampled.hessian * _STRIDE)
-        if information.kept.all():
-            return information
-    whole = objective.moments(params, 2, precision)
-    assert whole.hessian is not None
-    return Information(whole.hessian)
+        _, sampled, _ = expand(objective.sample(_STRIDE), params, "mixed")
+        if sampled.information.kept.all():
+            return sampled.information.times(_STRIDE)
+    return expand(objective, params, "mixed")[1].information
 
 
 def lbfgs(
@@ -45,41 +43,46 @@ def lbfgs(
 
     `information` is that at the start, if a sample of the rows has told it already.
     """
+    information = information or _information(objective, start)
+    end, taken = (start, 0) if max_iter == 0 else _search(objective, start, information, tol, max_iter, progress)
+    solution = irls(objective, end, tol=tol, max_iter=max_iter - taken, progress=progress)
+    if solution.information.rank < information.rank:
+        # the weights of some rows died out on the way to a maximum at infinity, which Newton's steps recognise
+        return irls(objective, start, tol=tol, max_iter=max_iter, progress=progress)
+    return dataclasses.replace(solution, iterations=taken + solution.iterations)
+
+
+def _search(
+    objective: Objective, start: Vector, information: Information, tol: float, max_iter: int, progress: Progress | None
+) -> tuple[Vector, int]:
+    """Where the search ends, and the number of its iterations."""
     from scipy.optimize import minimize
 
-    information = information or _information(objective, start)
+    before: Vector | None = None
 
     def value_and_gradient(whitened: Vector) -> tuple[float, Vector]:
+        nonlocal before
         moments = objective.moments(start + information.whiten(whitened), 1)
         assert moments.gradient is not None
         gradient = information.whiten_gradient(moments.gradient)
-        if progress is not None:
-            distance = math.sqrt(float(gradient @ gradient))
-            progress(Iteration(objective.passes, moments.nll, math.nan, distance))
+        if progress is not None:  # in these coordinates lengths are standard errors
+            step = math.nan if before is None else math.dist(whitened, before)
+            progress(Iteration(objective.passes, moments.nll, step, math.hypot(*gradient)))
+            before = whitened.copy()
         return moments.nll, gradient
 
     found = minimize(
         value_and_gradient,
-        start * 0.0,
+        np.zeros_like(start),
         jac=True,
         method="L-BFGS-B",
         options={
             "maxiter": max_iter,
-            "gtol": tol / (2.0 * math.sqrt(max(1, objective.size))),
+            "gtol": tol / (2.0 * math.sqrt(objective.size)),
             "ftol": 0.0,
             "maxcor": 20,
         },
     )
-    end = start + information.whiten(found.x)
-    solution = irls(objective, end, tol=tol, max_iter=max(0, max_iter - int(found.nit)), progress=progress)
-    if solution.information.rank < information.rank:
-        # the weights of some rows died out on the way to a maximum at infinity, which Newton's steps recognise
-        return irls(objective, start, tol=tol, max_iter=max_iter, progress=progress)
-    return Solution(
-        solution.params,
-        solution.moments,
-        solution.information,
-        solution.decrement,
-        solution.iterations + int(found.nit),
-        solution.converged,
-    )
+    if not np.isfinite(found.x).all():  # the search has left what doubles can hold
+        return start, int(found.nit)
+    return start + information.whiten(found.x), int(found.nit)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mlefast.objective import Information, Moments, Vector
+from mlefast.objective import Information, Moments, Precision, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,30 @@ Progress = Callable[[Iteration], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Expansion:
+    """The second order at a point: the information and the Newton step -H^-1 g, both from one pass there.
+
+    What is proved from a step and its information needs exactly that; neither may come from a point nearby.
+    """
+
+    params: Vector
+    information: Information
+    step: Vector
+    precision: Precision
+
+
+@dataclass(frozen=True, slots=True)
 class Solution:
-    """The last point, what a pass found there, and the information at it or within 1e-6 of it (relative)."""
+    """The last point, what a pass found there, and the expansion at it or within 1e-6 of it (relative)."""
 
     params: Vector
     moments: Moments
-    information: Information
+    expansion: Expansion
     decrement: float
     iterations: int
     converged: bool
+
+    @property
+    def information(self) -> Information:
+        """The information that standard errors come from."""
+        return self.expansion.information

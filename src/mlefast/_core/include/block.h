@@ -23,6 +23,7 @@ typedef struct {
     leaf_function leaf;
     const double *shape; /* the likelihood's own parameters */
     border border;
+    double tail;
     const double *b; /* padded with zeros to whole panels */
     double intercept;
     int order;
@@ -196,8 +197,8 @@ static void scan_rows(const question *q, int rows, const row_vectors *v, const d
         if (step < extremes[1]) extremes[1] = step;
         if (step > extremes[2]) extremes[2] = step;
         if (side == 0.0) continue;
-        /* where d1 has underflown nothing can be proved, unless the step leads back */
-        double slope = fabs(v->d1[i]), gain = slope > 0.0 ? v->d2[i] / slope * step : step > 0.0 ? INFINITY : step;
+        double slope = fabs(v->d1[i]), ratio = slope > 0.0 ? v->d2[i] / slope : q->tail;
+        double gain = step != 0.0 ? ratio * step : 0.0;
         if (gain > extremes[0]) extremes[0] = gain;
     }
 }

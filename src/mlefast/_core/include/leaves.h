@@ -18,22 +18,24 @@ typedef void (*leaf_function)(int64_t rows, const double *eta, const double *y, 
  * for y = 1 as it rises; for y = 0 as eta falls. */
 typedef enum { NO_BORDER, TWO_LABELS, ZERO_COUNT } border;
 
-/* The names by which the Python layer finds them. */
+/* The names by which the Python layer finds them; `tail` is what d2 / |d1| tends to on an open side, for rows where both
+ * have underflown. */
 static const struct {
     const char *name;
     leaf_function function;
     border border;
+    double tail;
 } LEAVES[] = {
-    {"bernoulli_logit", leaf_bernoulli_logit, TWO_LABELS},
-    {"bernoulli_probit", leaf_bernoulli_probit, TWO_LABELS},
-    {"bernoulli_cloglog", leaf_bernoulli_cloglog, TWO_LABELS},
-    {"gaussian", leaf_gaussian, NO_BORDER},
-    {"laplace", leaf_laplace, NO_BORDER},
-    {"gamma_log", leaf_gamma, NO_BORDER},
-    {"student_t", leaf_student_t, NO_BORDER},
-    {"poisson_log", leaf_poisson, ZERO_COUNT},
-    {"negative_binomial_log", leaf_negative_binomial, ZERO_COUNT},
-    {"given", leaf_given, NO_BORDER},
+    {"bernoulli_logit", leaf_bernoulli_logit, TWO_LABELS, 1.0},
+    {"bernoulli_probit", leaf_bernoulli_probit, TWO_LABELS, INFINITY},
+    {"bernoulli_cloglog", leaf_bernoulli_cloglog, TWO_LABELS, INFINITY},
+    {"gaussian", leaf_gaussian, NO_BORDER, 0.0},
+    {"laplace", leaf_laplace, NO_BORDER, 0.0},
+    {"gamma_log", leaf_gamma, NO_BORDER, 0.0},
+    {"student_t", leaf_student_t, NO_BORDER, 0.0},
+    {"poisson_log", leaf_poisson, ZERO_COUNT, 1.0},
+    {"negative_binomial_log", leaf_negative_binomial, ZERO_COUNT, 1.0},
+    {"given", leaf_given, NO_BORDER, 0.0},
 };
 enum { LEAF_COUNT = sizeof LEAVES / sizeof LEAVES[0] };
 

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the user must know of a fit, as warnings."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+from mlefast.data import counted
+from mlefast.errors import ConvergenceWarning, RankWarning, SeparationWarning
+
+from .result import Result
+
+_CALLER = 3  # of `fit`
+
+
+def warn(result: Result, max_iter: int) -> None:
+    """Say it once, in the name of the one who called `fit`."""
+    if result.aliased:
+        warnings.warn(
+            f"{len(result.aliased)} of {len(result.names)} coefficients are not determined and are NaN: "
+            f"{'; '.join(str(alias) for alias in result.aliased[:3])}. Remove these columns.",
+            RankWarning,
+            stacklevel=_CALLER,
+        )
+    separation, certificate = result.separation, result.certificate
+    if separation.verdict == "separated":
+        warnings.warn(
+            f"the maximum of the likelihood does not exist: {', '.join(separation.columns[:5])} separate the labels, "
+            "so their coefficients run to infinity and the standard errors mean nothing. Remove or merge these "
+            "columns.",
+            SeparationWarning,
+            stacklevel=_CALLER,
+        )
+    elif not certificate.met:
+        warnings.warn(
+            f"not converged after {counted(result.iterations, 'iteration')}: {certificate.worst} is "
+            f"{certificate.distance:.2g} standard errors from the maximum (asked for: {certificate.tol:.2g}; largest "
+            f"gradient {certificate.gradient:.2g}). {_remedy(result, max_iter)}",
+            ConvergenceWarning,
+            stacklevel=_CALLER,
+        )
+    elif separation.verdict == "undecided":
+        warnings.warn(
+            f"whether the maximum of the likelihood exists could not be proved (margin {separation.margin:.2g}). Look "
+            "for coefficients with huge standard errors: their columns may separate the labels, or hold a huge value.",
+            SeparationWarning,
+            stacklevel=_CALLER,
+        )
+
+
+def _remedy(result: Result, max_iter: int) -> str:
+    """What to do about a fit that has not converged."""
+    distance = result.certificate.distance
+    if math.isinf(distance):
+        return (
+            "There the model is so sure of every label that the data tell nothing any more. Start nearer to zero, or "
+            "check the offset."
+        )
+    if result.iterations >= max_iter:
+        return "Raise max_iter."
+    if distance < 1e-3:
+        return "Rounding lets these data come no nearer. Raise tol."
+    return "The search found no way on in double precision. Check the columns and the offset for extreme values."

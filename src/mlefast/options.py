@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Arguments other than the data: what they may be, and what to tell the user."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlefast import _core
+from mlefast.errors import DataError, OptionError
+
+MISSING = ("raise", "drop")
+_MOST_THREADS = 2**16
+
+
+def _shown(value: Any) -> str:
+    """A value in one short line."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def require_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    """OptionError if a word is not among the possible ones."""
+    if not isinstance(value, str) or value not in choices:
+        raise OptionError(f"{name}={_shown(value)} is unknown; possible: {', '.join(choices)}.")
+
+
+def read_flag(name: str, value: Any) -> bool:
+    """True or False, of Python or NumPy; OptionError for anything else."""
+    if not isinstance(value, bool | np.bool_):
+        raise OptionError(f"{name}={_shown(value)} must be True or False.")
+    return bool(value)
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a value is an integer of Python or NumPy; True and False are none."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def read_number(name: str, value: Any, lower: float, upper: float, meaning: str) -> float:
+    """A real number between two bounds, without them; OptionError says what it means."""
+    real = isinstance(value, float | np.floating) or is_whole(value)
+    if not real or not lower < value < upper:
+        raise OptionError(f"{name}={_shown(value)} must be {meaning}.")
+    return float(value)
+
+
+def read_tol(tol: Any) -> float:
+    """The tolerance of a fit."""
+    return read_number("tol", tol, 0.0, math.inf, "a positive number of standard errors, such as 1e-6")
+
+
+def read_max_iter(max_iter: Any) -> int:
+    """The largest number of iterations."""
+    if not is_whole(max_iter) or max_iter < 0:
+        raise OptionError(f"max_iter={_shown(max_iter)} must be a whole number from 0.")
+    return int(max_iter)
+
+
+def resolve_threads(threads: Any) -> int:
+    """The number of threads for the argument of the same name."""
+    if threads is not None and (not is_whole(threads) or not 1 <= threads <= _MOST_THREADS):
+        raise OptionError(
+            f"threads={_shown(threads)} must be a whole number from 1 to {_MOST_THREADS}, or None to use what the "
+            "machine offers."
+        )
+    return _core.resolve_threads(None if threads is None else int(threads))[0]
+
+
+def read_params(name: str, values: Any, columns: int, intercept: bool) -> NDArray[np.float64]:
+    """Parameters that the user gives, the intercept first; DataError if they are not one finite number for each."""
+    wanted = f"{'the intercept and then ' if intercept else ''}one number for each of the {columns} columns of X"
+    try:
+        point = np.asarray(values)
+    except ValueError:
+        raise DataError(f"{name}={_shown(values)} is ragged; it must hold {wanted}.") from None
+    if point.dtype.kind not in "biuf":
+        raise DataError(f"{name}={_shown(values)} is not made of real numbers; it must hold {wanted}.")
+    if point.shape != (columns + intercept,):
+        raise DataError(f"{name} has the shape {point.shape}; it must be ({columns + intercept},): {wanted}.")
+    if not np.isfinite(point).all():
+        raise DataError(f"{name} holds NaN or infinite values; it must hold {wanted}.")
+    return np.ascontiguousarray(point, dtype=np.float64)
