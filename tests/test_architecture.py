@@ -18,7 +18,7 @@ ALLOWED = {
     "errors": set(),
     "reference": set(),
     "likelihoods": {"_core", "errors"},
-    "data": {"errors"},
+    "data": {"_core", "errors"},
     "objective": {"_core", "errors", "likelihoods", "data"},
     "solvers": {"errors", "objective"},
     "inference": {"errors", "objective"},

@@ -77,18 +77,20 @@ def observe(
     response = read_response(y, design.rows)
     counts = None if weights is None else read_weights(weights, design.rows)
     shift = None if offset is None else read_vector(offset, "offset", design.rows)
-    absent = np.zeros(design.rows, dtype=np.bool_) if counts is None else counts.values == 0
+    absent = None if counts is None else counts.values == 0
     dropped = 0
     if missing == "drop":
         lost = missing_rows(design, *(column.values for column in (response, counts, shift) if column is not None))
-        dropped = int(np.count_nonzero(lost & ~absent))
-        absent |= lost
+        dropped = int(np.count_nonzero(lost if absent is None else lost & ~absent))
+        absent = lost if absent is None else absent | lost
         if absent.all():
             raise DataError(
                 "every row has a missing value, so no row is left. Fill in the columns that are mostly missing."
             )
-    if absent.any():
+    if absent is not None and absent.any():
         response, counts, shift = _blank(absent, response, counts, shift)
+    else:
+        absent = None
     for column in (response, counts, shift):
         if column is not None:
             require_finite_vector(column.values, column.label)
@@ -103,7 +105,7 @@ def observe(
         classes,
         None if counts is None else counts.values,
         None if shift is None else shift.values,
-        absent if absent.any() else None,
+        absent,
         dropped,
     )
 

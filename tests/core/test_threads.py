@@ -29,7 +29,7 @@ def test_quota_of_a_container() -> None:
 
 
 def test_the_smallest_limit_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(threads, "_asked_for", False)
     monkeypatch.setattr(threads, "_quota", 1)
     assert threads.resolve_threads(None) == (1, "the CPU quota of the container")
     assert threads.resolve_threads(7)[0] == 7

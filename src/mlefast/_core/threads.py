@@ -41,13 +41,16 @@ def _cgroup_cpus() -> int | None:
         return None
 
 
-_quota = _cgroup_cpus()  # a container's limit does not change under a running process
-
-
 def _allowed_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+# Read once, as OpenMP's own runtime does: they hardly change under a running process, and to ask takes longer than a
+# small evaluation.
+_quota, _cpus = _cgroup_cpus(), _allowed_cpus()
+_asked_for = bool(os.environ.get("OMP_NUM_THREADS"))
 
 
 def resolve_threads(threads: int | None) -> tuple[int, str]:
@@ -56,13 +59,9 @@ def resolve_threads(threads: int | None) -> tuple[int, str]:
         return 1, "a forked child runs on one thread, since OpenMP does not survive a fork (use spawn or forkserver)"
     if threads is not None:
         return threads, "the argument `threads`"
-    if os.environ.get("OMP_NUM_THREADS"):
-        return _probe.openmp()[1], "OMP_NUM_THREADS"
-    limits = [
-        (_probe.openmp()[1], "the OpenMP runtime's limit"),
-        (_allowed_cpus(), "the processors this process may use"),
-    ]
-    if _quota is not None:
-        limits.append((_quota, "the CPU quota of the container"))
-    count, reason = min(limits, key=lambda limit: limit[0])
+    count, reason = _probe.openmp()[1], "OMP_NUM_THREADS" if _asked_for else "the OpenMP runtime's limit"
+    if not _asked_for and _cpus < count:
+        count, reason = _cpus, "the processors this process may use"
+    if not _asked_for and _quota is not None and _quota < count:
+        count, reason = _quota, "the CPU quota of the container"
     return max(1, count), reason

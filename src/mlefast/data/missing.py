@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlefast import _core
 from mlefast.errors import DataError
 
 from .design import Design
@@ -85,7 +86,8 @@ def require_finite_vector(vector: NDArray[Any] | None, what: str) -> None:
     """Raise DataError if a vector holds NaN, infinity or a number beyond LARGEST."""
     if vector is None or vector.dtype.kind != "f" or not vector.size:
         return
-    if not (vector.min() >= -LARGEST and vector.max() <= LARGEST):  # false for NaN too
+    least, greatest, total, *_ = _core.describe(vector)
+    if not (least >= -LARGEST and greatest <= LARGEST and total == total):
         bad = np.flatnonzero(_unusable(vector))
         raise _describe(what, bad, vector[bad])
 

@@ -66,25 +66,22 @@ class Bernoulli:
         """
         if y.dtype.kind in "OUST":
             return self._encode_objects(y, name)
-        if y.dtype.kind == "b":
-            low, high, two = False, True, bool(y.any() and not y.all())
-        else:
-            low, high = y.min(), y.max()
-            two = low != high
-        if not two:
+        _, _, _, zeros, ones = _core.describe(y)
+        if zeros and ones and zeros + ones == len(y):
+            return y, np.array([0, 1], dtype=y.dtype)
+        low, high = y.min(), y.max()
+        if low == high:
             raise DataError(
                 f"{name} has one value only ({y[0]}); a Bernoulli likelihood needs two. Check the filter that made "
                 "the data."
             )
-        if y.dtype.kind != "b":
-            odd = np.flatnonzero((y != low) & (y != high))
-            if odd.size:
-                raise DataError(
-                    f"{name} is not two-valued: besides {low} and {high} it holds {y[odd[0]]} (first rows: "
-                    f"{_rows(odd)}). A Bernoulli likelihood needs two labels, such as 0 and 1."
-                )
-        classes = np.array([low, high])
-        return (y if low == 0 and high == 1 else y == high), classes
+        odd = np.flatnonzero((y != low) & (y != high))
+        if odd.size:
+            raise DataError(
+                f"{name} is not two-valued: besides {low} and {high} it holds {y[odd[0]]} (first rows: "
+                f"{_rows(odd)}). A Bernoulli likelihood needs two labels, such as 0 and 1."
+            )
+        return y == high, np.array([low, high])
 
     @staticmethod
     def _encode_objects(y: NDArray[Any], name: str) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -128,8 +125,9 @@ class Bernoulli:
         """
         if y.dtype.kind in "OUST":
             return self.encode(y, name)[0]
-        outside = np.flatnonzero((y < 0) | (y > 1)) if y.dtype.kind != "b" else np.empty(0, int)
-        if outside.size:
+        least, greatest, *_ = _core.describe(y)
+        if least < 0 or greatest > 1:
+            outside = np.flatnonzero((y < 0) | (y > 1))
             raise DataError(
                 f"{name} holds {y[outside[0]]} (first rows: {_rows(outside)}); the Bernoulli likelihood is defined "
                 "for y from 0 to 1. Encode the labels as 0 and 1."

@@ -24,16 +24,22 @@ class Information:
 
     def __init__(self, hessian: Matrix, *, most: int | None = None) -> None:
         """Factor; `most` columns are independent, if that is known from the number of rows."""
-        diagonal = np.diagonal(hessian)
-        self._scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+        diagonal = hessian.diagonal()
+        if not diagonal.min(initial=1.0) > 0.0:
+            diagonal = np.where(diagonal > 0.0, diagonal, 1.0)
+        self._scale = 1.0 / np.sqrt(diagonal)
         self._unit = hessian * self._scale * self._scale[:, np.newaxis]
         self.kept: NDArray[np.bool_] = np.ones(len(diagonal), dtype=np.bool_)
+        self.rank = len(diagonal)  # number of independent columns
         self._factor, failed = lapack.dpotrf(self._unit, lower=1)
-        pivots = np.diagonal(self._factor)
         most = len(diagonal) if most is None else most
-        if failed or pivots.min(initial=1.0) ** 2 < RANK_TOLERANCE or len(diagonal) > most:
+        if failed or self._least_pivot() ** 2 < RANK_TOLERANCE or len(diagonal) > most:
             self.kept = independent_columns(self._unit, most)
+            self.rank = int(self.kept.sum())
             self._factor, _ = lapack.dpotrf(self._unit[np.ix_(self.kept, self.kept)], lower=1)
+
+    def _least_pivot(self) -> float:
+        return float(self._factor.diagonal().min(initial=1.0))
 
     def times(self, factor: float) -> Information:
         """The information of `factor` times as many observations."""
@@ -49,21 +55,19 @@ class Information:
         return Information(self._unit * np.outer(size, size))
 
     @property
-    def rank(self) -> int:
-        """Number of independent columns."""
-        return int(self.kept.sum())
-
-    @property
     def condition(self) -> float:
         """A lower bound of the condition number, from the diagonal of the factor."""
-        return float(np.diagonal(self._factor).min(initial=1.0) ** -2) if self.rank else 1.0
+        return self._least_pivot() ** -2 if self.rank else 1.0
 
     def solve(self, vector: Vector) -> Vector:
         """H^-1 v on the kept columns, zero elsewhere."""
-        answer = np.zeros_like(vector)
-        scaled = (vector * self._scale)[self.kept]
-        if scaled.size:
-            answer[self.kept] = lapack.dpotrs(self._factor, scaled, lower=1)[0]
+        scaled = vector * self._scale
+        if self.rank == len(scaled):
+            answer = lapack.dpotrs(self._factor, scaled, lower=1)[0] if self.rank else scaled
+        else:
+            answer = np.zeros_like(scaled)
+            if self.rank:
+                answer[self.kept] = lapack.dpotrs(self._factor, scaled[self.kept], lower=1)[0]
         return answer * self._scale
 
     def inverse(self) -> Matrix:

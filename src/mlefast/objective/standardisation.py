@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Coordinates in which columns have median about 0 and standard deviation about 1.
 
-The model is the same for every centre and scale, so rough ones do: they are taken from a few thousand rows. Scales
+The model is the same for every centre and scale, so rough ones do: they are taken from a few hundred rows. Scales
 are powers of two, so that scaling rounds nothing. Without them a column with mean 1e6 and deviation 1 would cost
 twelve digits of the Hessian; and with the mean as the centre a single cell of 1e18 would round away all the others.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from mlefast.data import LARGEST
 
 from .protocol import Matrix, Vector
 
-_SAMPLE_ROWS = 2048
+_SAMPLE_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,9 @@ class Standardisation:
     def covariance_to_user(self, covariance: Matrix) -> Matrix:
         """J C J' with J the matrix of `to_user`."""
         if not self.intercept:
-            return np.asarray(covariance * np.outer(self.scale, self.scale))
-        answer = covariance * np.outer(np.r_[1.0, self.scale], np.r_[1.0, self.scale])
+            return np.asarray(covariance * self.scale * self.scale[:, np.newaxis])
+        scale = np.hstack([1.0, self.scale])
+        answer = covariance * scale * scale[:, np.newaxis]
         cross = answer[1:, 1:] @ self.centre
         answer[0, 0] += self.centre @ cross - 2.0 * (answer[0, 1:] @ self.centre)
         answer[0, 1:] -= cross
@@ -56,7 +58,7 @@ class Standardisation:
 
 def standardise(groups: tuple[NDArray[Any], ...], rows: int, intercept: bool) -> Standardisation:
     """Centre and scale from evenly spaced rows; centres are zero without an intercept to absorb them."""
-    step = max(1, rows // _SAMPLE_ROWS)
+    step = math.ceil(rows / _SAMPLE_ROWS)
     sample = (
         np.concatenate([group[::step] for group in groups], axis=1, dtype=np.float64) if groups else np.zeros((1, 0))
     )
