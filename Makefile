@@ -1,16 +1,40 @@
 # Every target makes its own .venv; python3, pip, a C compiler and make are all that must be there.
 PYTHON ?= python3
 VENV := .venv
+PACKAGE := .[cli]
 RUN := $(VENV)/bin/python
 SOURCES := pyproject.toml setup.py README.md $(shell find src -name '*.py' -o -name '*.py[xi]' -o -name '*.px[di]' -o -name '*.h')
 
-.PHONY: demo test bench lint wheel clean
+.PHONY: demo test sanitize bounds test-aarch64 bench lint wheel clean
 
 demo: $(VENV)/demo
 	$(RUN) benchmarks/flights.py
 
 test: $(VENV)/test
 	$(RUN) -m pytest
+
+# The core's tests with other builds, each in a virtual environment of its own
+CORE = -m pytest tests/core -m "not slow"
+
+# Reports go to the real standard error, and the abort makes pytest name the test. Python itself leaks on purpose at its
+# end. Left out: forks and signals, which are no business of the sanitizers; bounds on rounding errors, which are those
+# of optimised code; the longest of what other widths cover.
+sanitize:
+	CC=gcc MLEFAST_SANITIZE=1 $(MAKE) VENV=.venv-sanitize PACKAGE=. .venv-sanitize/core
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" PYTHONMALLOC=malloc \
+	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 \
+		.venv-sanitize/bin/python $(CORE) --capture=sys --ignore=tests/core/test_threads.py \
+		-k "not terms_in_doubles and not (same_bits and (63 or 64))"
+
+bounds:
+	MLEFAST_DEBUG=1 $(MAKE) VENV=.venv-bounds PACKAGE=. .venv-bounds/core
+	.venv-bounds/bin/python $(CORE)
+
+# Cross-compiled and emulated, on Debian; without the slow tests, which would take hours
+test-aarch64:
+	tests/aarch64.sh .venv-aarch64
+	$(MAKE) VENV=.venv-aarch64 PACKAGE=. .venv-aarch64/core
+	.venv-aarch64/bin/python $(CORE)
 
 bench: $(VENV)/bench
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(RUN) benchmarks/report.py
@@ -25,7 +49,7 @@ wheel: $(VENV)/wheel
 	$(RUN) -m build --outdir dist .
 
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf .venv* build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUN):
@@ -36,10 +60,10 @@ $(RUN):
 # Setuptools keeps modules of earlier builds: without the `find` one that was removed here would stay installed.
 $(VENV)/installed: $(RUN) $(SOURCES)
 	if [ -d build ]; then find build -path '*/lib*' -name '*.py' -delete; fi
-	$(RUN) -m pip install --quiet ".[cli]"
+	$(RUN) -m pip install --quiet "$(PACKAGE)"
 	touch $@
 
-$(VENV)/test $(VENV)/bench $(VENV)/demo: $(VENV)/%: $(VENV)/installed
+$(VENV)/core $(VENV)/test $(VENV)/bench $(VENV)/demo: $(VENV)/%: $(VENV)/installed
 	$(RUN) -m pip install --quiet --group $*
 	touch $@
 

@@ -40,7 +40,8 @@ if MACOS:
     LINK = ["-lomp"]
 if SANITIZE:
     COMPILE = ["-O1", "-g", "-ffp-contract=fast", "-fno-omit-frame-pointer", "-fopenmp"]
-    COMPILE += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    # Python's own -fwrapv would define signed overflow, which then is not reported
+    COMPILE += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-wrapv"]
     LINK = [*LINK, "-fsanitize=address,undefined"]
 if platform.machine().lower() not in ("x86_64", "amd64") or MACOS:
     LEVELS = {"base": []}
@@ -54,7 +55,7 @@ DIRECTIVES = {
     "cdivision": True,
     "freethreading_compatible": True,
 }
-SOURCES = sorted(str(path) for kind in ("*.pxi", "*.pxd", "include/*.h") for path in CORE.glob(kind))
+SOURCES = sorted(str(path) for kind in ("*.pxi", "*.pxd", "include/**/*.h") for path in CORE.glob(kind))
 
 
 def extension(name: str, flags: list[str]) -> Extension:
@@ -63,7 +64,7 @@ def extension(name: str, flags: list[str]) -> Extension:
         f"mlefast._core.{name}",
         [str(CORE / f"{name}.pyx")],
         include_dirs=[str(CORE / "include")],
-        depends=SOURCES,
+        depends=[*SOURCES, "setup.py"],
         define_macros=[("Py_LIMITED_API", "0x030B0000")] if STABLE_ABI else [],
         py_limited_api=STABLE_ABI,
         extra_compile_args=[*COMPILE, *flags],

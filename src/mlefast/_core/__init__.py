@@ -64,18 +64,21 @@ ISA, ISA_REASON = _choose()
 ISA_MEANING = _MEANING[ISA]
 openmp = _probe.openmp
 if TYPE_CHECKING:
-    from ._pass_base import BLOCK, Rows, terms
+    from ._pass_base import BLOCK, Leaf, Rows, describe, terms
 else:
     _pass = importlib.import_module(f"{__name__}._pass_{ISA}")
-    BLOCK, Rows, terms = _pass.BLOCK, _pass.Rows, _pass.terms
+    BLOCK, Leaf, Rows = _pass.BLOCK, _pass.Leaf, _pass.Rows
+    describe, terms = _pass.describe, _pass.terms
 
 __all__ = [
     "BLOCK",
     "ISA",
     "ISA_MEANING",
     "ISA_REASON",
+    "Leaf",
     "Rows",
     "available_isas",
+    "describe",
     "openmp",
     "resolve_threads",
     "terms",

@@ -2,3 +2,4 @@
 """The pass over the rows, compiled for one instruction set (see setup.py)."""
 
 include "pass.pxi"
+include "rows.pxi"

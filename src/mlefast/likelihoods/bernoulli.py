@@ -40,7 +40,7 @@ class Bernoulli:
 
     name = "bernoulli"
     link = "logit"
-    leaf = 0
+    leaf = "bernoulli_logit"
 
     def encode(self, y: NDArray[Any], name: str) -> tuple[NDArray[Any], NDArray[Any]]:
         """Two labels as 0 and 1, in their sorted order: 0/1, booleans, two strings or any two numbers.
@@ -149,7 +149,7 @@ class Bernoulli:
         array of shape (n,), float64
             Probabilities.
         """
-        _, d1, _ = _core.terms(np.ascontiguousarray(eta, dtype=np.float64), np.zeros(len(eta)), self.leaf)
+        _, d1, _ = _core.terms(np.ascontiguousarray(eta, dtype=np.float64), np.zeros(len(eta)), _core.Leaf(self.leaf))
         return np.asarray(d1)
 
     def sides(self, y: NDArray[Any]) -> Vector:
@@ -204,7 +204,7 @@ class Bernoulli:
         values = np.asarray(eta)
         wide = np.ascontiguousarray(values, dtype=np.float64).ravel()
         labels = np.ascontiguousarray(y, dtype=np.float64).ravel()
-        nll, d1, d2 = _core.terms(wide, labels, self.leaf)
+        nll, d1, d2 = _core.terms(wide, labels, _core.Leaf(self.leaf))
         if values.dtype == np.float32:
             return nll.astype(np.float32), d1.astype(np.float32), d2.astype(np.float32)
         return nll, d1, d2

@@ -17,7 +17,7 @@ class Likelihood(Protocol):
 
     name: str
     link: str
-    leaf: int  # its place in the table of include/leaves.h
+    leaf: str  # its name in the table of _core/include/leaves.h
 
     def encode(self, y: NDArray[Any], name: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """Labels as numbers that the leaf reads, and the classes they stand for."""

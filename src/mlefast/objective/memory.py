@@ -41,6 +41,7 @@ class MemoryObjective:
         self._design = design
         self._y = y
         self._likelihood = likelihood
+        self._leaf = _core.Leaf(likelihood.leaf)
         self._threads = threads
         self._absent = absent
         self._space = space
@@ -73,11 +74,9 @@ class MemoryObjective:
 
     def _evaluate(self, params: Vector, order: int, single: bool) -> tuple[Moments, bool]:
         """What the pass finds, and whether all of it is finite."""
-        found = self._rows.evaluate(params, self._likelihood.leaf, order, self._threads, single)
-        nll, gradient, hessian, finite = found
+        nll, gradient, hessian, finite = self._rows.evaluate(params, self._leaf, order, self._threads, single)
         self._count_pass()
-        finite = finite and math.isfinite(nll) and (gradient is None or bool(np.isfinite(gradient).all()))
-        return Moments(nll, gradient, hessian), finite and (hessian is None or bool(np.isfinite(hessian).all()))
+        return Moments(nll, gradient, hessian), finite
 
     def sample(self, step: int) -> MemoryObjective:
         """The objective of every step-th row."""
@@ -99,7 +98,7 @@ class MemoryObjective:
     def scan(self, params: Vector, direction: Vector) -> tuple[float, float, float]:
         """Extremes of s x'd over the rows; see inference/separation.py."""
         self._count_pass()
-        return self._rows.scan(params, direction, self._likelihood.leaf, self._threads)
+        return self._rows.scan(params, direction, self._leaf, self._threads)
 
     def separating(self, step: Vector) -> Vector | None:
         """The step without its negligible parts if s x'd is nowhere negative, but for rounding, and somewhere positive.

@@ -12,12 +12,18 @@
 
 enum { NLL, FINITE, SUM_D1, SUM_D2, HEADER = 8 };
 enum { BLOCK_ROWS = 1024 };   /* the unit of the summation tree: never depends on n or the number of threads */
-enum { HESSIAN_ROWS = 128 };  /* rows over which a register tile sums */
+/* Rows that are packed at a time. Of rows that lie side by side few, since the sooner memory is read again, the less it
+ * waits; of columns many, since each begins at another place. */
+enum { PACKED_ROWS = 16, PACKED_COLUMN_ROWS = 128 };
+enum { HESSIAN_ROWS = 128, TILE_BYTES = 208 << 10 }; /* a tile has as many rows as fit the second-level cache, up to 128 */
 
 typedef struct {
     design x;
     const column *y, *weights, *offset; /* weights and offset may be NULL */
     leaf_function leaf;
+    const double *shape; /* the likelihood's own parameters */
+    border border;
+    double tail;
     const double *b; /* padded with zeros to whole panels */
     double intercept;
     int order;
@@ -31,19 +37,27 @@ typedef struct {
 } row_vectors;
 enum { ROW_VECTORS = 6 };
 
+INLINE row_vectors row_vectors_from(const row_vectors *v, int64_t row) {
+    row_vectors rest = {v->eta + row, v->y + row, v->weights + row, v->nll + row, v->d1 + row, v->d2 + row};
+    return rest;
+}
+
 INLINE row_vectors row_vectors_at(double *memory, int64_t length) {
     row_vectors v = {memory, memory + length, memory + 2 * length, memory + 3 * length, memory + 4 * length,
                      memory + 5 * length};
     return v;
 }
 
-/* Rows of a tile. Tiles of up to 24 columns are one page long: the less time passes between two reads from memory, the
- * better the hardware reads ahead (measured at 1,000,000 x 20: 16 rows 11.7 ns a row for order 1, 64 rows 17.9). Wider
- * ones amortise the Hessian's registers over more rows and stay in the first- or second-level cache. */
-INLINE int tile_rows(int64_t panels) {
-    if (panels <= 3) return panels <= 1 ? 64 : panels == 2 ? 32 : 16;
-    int rows = panels <= 8 ? HESSIAN_ROWS / 2 : HESSIAN_ROWS;
-    while (rows > 16 && rows * panels * PANEL * 8 > (1 << 18)) rows /= 2;
+INLINE int packed_rows(const design *x) {
+    for (int64_t panel = 0; panel < x->panels; ++panel)
+        if (x->kinds[panel] != BY_ROWS) return PACKED_COLUMN_ROWS;
+    return PACKED_ROWS;
+}
+/* Rows of a tile. The Hessian wants many, so that its registers are emptied seldom; without one, few stay in the
+ * first-level cache. */
+INLINE int tile_rows(const question *q) {
+    int rows = packed_rows(&q->x);
+    while (q->order == 2 && rows < HESSIAN_ROWS && 2 * rows * q->x.panels * PANEL * 8 <= TILE_BYTES) rows *= 2;
     return rows;
 }
 INLINE int64_t sums_size(int64_t panels) { return HEADER + 2 * panels * PANEL; }
@@ -63,8 +77,8 @@ static void blank_absent_rows(const row_vectors *v, double *tile, int64_t panel_
 static int load_tile(const question *q, int64_t first, int rows, double *tile, int64_t panel_stride,
                      const row_vectors *v) {
     int padded = (rows + 7) & ~7;
-    pack_tile(&q->x, first, rows, tile, panel_stride);
     for (int i = 0; i < padded; ++i) v->eta[i] = q->intercept;
+    pack_tile(&q->x, first, rows, q->b, tile, panel_stride, v->eta);
     if (q->offset) {
         read_column(q->offset, first, rows, v->nll, 1);
         for (int i = 0; i < rows; ++i) v->eta[i] += v->nll[i];
@@ -99,23 +113,30 @@ static void add_row_sums(const row_vectors *v, int rows, int order, double *sums
     sums[SUM_D2] += vd_sum(s2);
 }
 
-/* Everything but the Hessian for rows [first, first + rows); leaves the tile and d2 for it. */
-static int evaluate_tile(const question *q, int64_t first, int rows, double *tile, int64_t panel_stride,
-                         const row_vectors *v, double *sums) {
-    int padded = load_tile(q, first, rows, tile, panel_stride, v);
-    add_linear_predictor(tile, panel_stride, q->x.panels, padded, q->b, v->eta);
-    q->leaf(padded, v->eta, v->y, v->nll, v->d1, v->d2);
-    add_row_sums(v, padded, q->order, sums);
-    double *xd1 = sums + HEADER, *xd2 = xd1 + q->x.panels * PANEL;
-    if (q->order > 0)
-        add_column_sums(tile, panel_stride, q->x.panels, padded, v->d1, v->d2, xd1, q->order > 1 ? xd2 : NULL);
-    return padded;
-}
-
+/* A tile as floats, for the Hessian by floats. */
 static void tile_to_floats(const double *tile, int64_t panel_stride, int64_t panels, int rows, float *groups) {
     for (int64_t panel = 0; panel < panels; ++panel)
         for (int i = 0; i < rows * PANEL; i += VD_LANES)
             vd_to_floats(groups + panel * panel_stride + i, vd_load(tile + panel * panel_stride + i));
+}
+
+/* Everything but the Hessian for the rows of a tile; leaves X, d1 and d2 for it, and the sums X'd1 and X'd2 if there is
+ * one. Returns the rows rounded up to a whole number of vectors. */
+static int evaluate_tile(const question *q, int64_t first, int rows, double *tile, float *groups, int64_t panel_stride,
+                         const row_vectors *all, double *sums) {
+    int step = packed_rows(&q->x), padded = 0;
+    for (int done = 0; done < rows; done += step) {
+        const row_vectors v = row_vectors_from(all, done);
+        double *part = tile + done * PANEL;
+        int count = rows - done < step ? rows - done : step;
+        count = load_tile(q, first + done, count, part, panel_stride, &v);
+        q->leaf(count, v.eta, v.y, q->shape, v.nll, v.d1, v.d2);
+        add_row_sums(&v, count, q->order, sums);
+        if (q->order == 1) add_column_sums(part, panel_stride, q->x.panels, count, v.d1, sums + HEADER);
+        if (q->order == 2 && q->single) tile_to_floats(part, panel_stride, q->x.panels, count, groups + done * PANEL);
+        padded = done + count;
+    }
+    return padded;
 }
 
 INLINE int64_t strip_width(int single) { return STRIP_VECTORS * (single ? VF_LANES : VD_LANES); }
@@ -123,12 +144,23 @@ INLINE int64_t strip_count(const question *q) {
     return (q->x.width + strip_width(q->single) - 1) / strip_width(q->single);
 }
 
-static void add_tile_hessian(const question *q, const double *tile, const float *groups, int64_t panel_stride,
-                             int rows, const double *d2, const hessian_part *part, double *strip, double *hessian) {
-    if (q->single)
-        add_hessian_f32(tile, groups, panel_stride, q->x.width, rows, d2, part, (float *)strip, hessian, q->stride);
-    else
-        add_hessian_f64(tile, tile, panel_stride, q->x.width, rows, d2, part, strip, hessian, q->stride);
+/* A part of the Hessian, and X'd1 and X'd2 of the strips whose diagonal is in it: `xd1` is followed by X'd2. */
+static void add_tile_hessian(const question *q, const packed_tile *t, const float *groups, const hessian_part *part,
+                             double *strip, double *xd1, double *hessian) {
+    double *xd2 = xd1 + q->x.panels * PANEL;
+    if (q->single) add_hessian_f32(t, groups, part, (float *)strip, xd1, xd2, hessian, q->stride);
+    else add_hessian_f64(t, t->tile, part, strip, xd1, xd2, hessian, q->stride);
+}
+
+/* Bytes of the following rows to ask for at each row of a register tile, so that all have been asked for when the Hessian
+ * is done; 0 where rows do not follow each other in memory. */
+static int64_t prefetch_step(const question *q) {
+    const column *c = q->x.columns;
+    int64_t row = q->x.width * element_size(c->type), tiles = 0;
+    if (q->x.width == 0 || q->x.kinds[0] != BY_ROWS || c->stride < row || c->stride > 2 * row) return 0;
+    for (int64_t first = 0; first < q->x.width; first += strip_width(q->single))
+        tiles += (q->x.width - first + GROUP - 1) / GROUP - (q->x.width - first >= 2 * GROUP); /* two are one there */
+    return (c->stride + tiles - 1) / tiles;
 }
 
 /* What one thread needs to evaluate blocks by itself. */
@@ -141,35 +173,60 @@ INLINE int64_t tile_panel_stride(int64_t rows) { return (rows + 1) * PANEL; } /*
 INLINE int64_t strip_size(void) { return HESSIAN_ROWS * STRIP_VECTORS * VD_LANES; }
 
 static void evaluate_block(const question *q, int64_t first, int64_t rows, const workspace *ws, double *sums) {
-    int step = tile_rows(q->x.panels);
-    int64_t panel_stride = tile_panel_stride(step), panels = q->x.panels;
-    row_vectors v = row_vectors_at(ws->vectors, step);
+    int step = tile_rows(q);
+    int64_t panel_stride = tile_panel_stride(step), ahead_step = prefetch_step(q);
+    const row_vectors v = row_vectors_at(ws->vectors, step);
     const hessian_part all = {0, strip_count(q), 0, q->x.width};
     for (int64_t done = 0; done < rows; done += step) {
         int count = rows - done < step ? (int)(rows - done) : step;
-        int padded = evaluate_tile(q, first + done, count, ws->tile, panel_stride, &v, sums);
-        if (q->order < 2) continue;
-        if (q->single) tile_to_floats(ws->tile, panel_stride, panels, padded, ws->groups);
-        add_tile_hessian(q, ws->tile, ws->groups, panel_stride, padded, v.d2, &all, ws->strip,
-                         sums + sums_size(panels));
+        int padded = evaluate_tile(q, first + done, count, ws->tile, ws->groups, panel_stride, &v, sums);
+        if (q->order < 2 || q->x.width == 0) continue;
+        const char *ahead = q->x.columns->data + (first + done + count) * q->x.columns->stride;
+        const packed_tile t = {ws->tile, panel_stride, q->x.width, padded, v.d1, v.d2, ahead, ahead_step};
+        add_tile_hessian(q, &t, ws->groups, &all, ws->strip, sums + HEADER, sums + sums_size(q->x.panels));
     }
 }
 
-/* The largest gain (1 - lambda) s x'd and the least s x'd of the rows, d a direction: see inference/separation.py. */
-static void scan_direction(const question *q, direction_scan scan, const double *d, double d_intercept, int64_t first,
-                           int64_t rows, const workspace *ws, double *extremes) {
-    int step = tile_rows(q->x.panels);
+/* What decides whether a maximum exists, for a direction d with steps delta = x'd (see inference/separation.py):
+ * extremes[0] is the largest -d2 delta / d1 of the rows that have an open side, extremes[1] and [2] the least and the
+ * largest step towards it; a row without an open side counts as a step back whatever its sign. */
+static void scan_rows(const question *q, int rows, const row_vectors *v, const double *delta, double *extremes) {
+    for (int i = 0; i < rows; ++i) {
+        if (v->weights[i] == 0.0) continue;
+        double side = open_side(q->border, v->y[i]), step = side == 0.0 ? -fabs(delta[i]) : side * delta[i];
+        if (step < extremes[1]) extremes[1] = step;
+        if (step > extremes[2]) extremes[2] = step;
+        if (side == 0.0) continue;
+        double slope = fabs(v->d1[i]), ratio = slope > 0.0 ? v->d2[i] / slope : q->tail;
+        double gain = step != 0.0 ? ratio * step : 0.0;
+        if (gain > extremes[0]) extremes[0] = gain;
+    }
+}
+
+static void scan_direction(const question *q, const double *d, double d_intercept, int64_t first, int64_t rows,
+                           const workspace *ws, double *extremes) {
+    int step = tile_rows(q);
     int64_t panel_stride = tile_panel_stride(step);
-    row_vectors v = row_vectors_at(ws->vectors, step);
+    const row_vectors v = row_vectors_at(ws->vectors, step);
+    double delta[PACKED_COLUMN_ROWS];
     for (int64_t done = 0; done < rows; done += step) {
         int count = rows - done < step ? (int)(rows - done) : step;
         int padded = load_tile(q, first + done, count, ws->tile, panel_stride, &v);
-        for (int i = 0; i < padded; ++i) v.d1[i] = d_intercept;
-        add_linear_predictor(ws->tile, panel_stride, q->x.panels, padded, q->b, v.eta);
-        add_linear_predictor(ws->tile, panel_stride, q->x.panels, padded, d, v.d1);
-        for (int i = 0; i < padded; ++i)
-            if (v.weights[i] == 0.0) v.d1[i] = 0.0;
-        scan(padded, v.eta, v.y, v.d1, extremes);
+        for (int i = 0; i < padded; ++i) delta[i] = d_intercept;
+        add_linear_predictor(ws->tile, panel_stride, q->x.panels, padded, d, delta);
+        q->leaf(padded, v.eta, v.y, q->shape, v.nll, v.d1, v.d2);
+        scan_rows(q, padded, &v, delta, extremes);
+    }
+}
+
+/* eta of rows [first, first + rows). */
+static void predict_rows(const question *q, int64_t first, int64_t rows, const workspace *ws, double *eta) {
+    int step = tile_rows(q);
+    const row_vectors v = row_vectors_at(ws->vectors, step);
+    for (int64_t done = 0; done < rows; done += step) {
+        int count = rows - done < step ? (int)(rows - done) : step;
+        load_tile(q, first + done, count, ws->tile, tile_panel_stride(step), &v);
+        memcpy(eta + done, v.eta, count * sizeof(double));
     }
 }
 

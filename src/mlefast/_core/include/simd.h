@@ -30,10 +30,12 @@
 #define INLINE static __forceinline
 #define RESTRICT __restrict
 #define ALIGNED __declspec(align(64))
+#define PREFETCH(p) ((void)(p))
 #define UNROLL
 #else
 #define INLINE static inline __attribute__((always_inline))
 #define RESTRICT restrict
+#define PREFETCH(p) __builtin_prefetch(p, 0, 2) /* never faults, whatever p is */
 #define ALIGNED __attribute__((aligned(64)))
 #if defined(__clang__)
 #define UNROLL _Pragma("unroll")
@@ -62,9 +64,17 @@ INLINE vi vd_bits(vd a) { vi v; memcpy(&v, &a, sizeof v); return v; }
 INLINE vd vi_as_double(vi a) { vd v; memcpy(&v, &a, sizeof v); return v; }
 INLINE vi vd_less(vd a, vd b) { return (vi)(a < b); }
 INLINE vi vd_equal(vd a, vd b) { return (vi)(a == b); }
-INLINE vd vd_select(vi mask, vd a, vd b) { return vi_as_double((mask & vd_bits(a)) | (~mask & vd_bits(b))); }
-INLINE vd vd_abs(vd a) { return vi_as_double(vd_bits(a) & INT64_MAX); }
 INLINE vd vd_mask(vi mask, vd a) { return vi_as_double(mask & vd_bits(a)); }
+#if defined(__AVX512F__)
+INLINE vd vd_select(vi mask, vd a, vd b) {
+    return (vd)_mm512_mask_blend_pd(_mm512_movepi64_mask((__m512i)mask), (__m512d)b, (__m512d)a);
+}
+#elif defined(__AVX2__)
+INLINE vd vd_select(vi mask, vd a, vd b) { return (vd)_mm256_blendv_pd((__m256d)b, (__m256d)a, (__m256d)mask); }
+#else
+INLINE vd vd_select(vi mask, vd a, vd b) { return vi_as_double((mask & vd_bits(a)) | (~mask & vd_bits(b))); }
+#endif
+INLINE vd vd_abs(vd a) { return vi_as_double(vd_bits(a) & INT64_MAX); }
 INLINE vi vi_shift_to_exponent(vi a) { return a << 52; }
 
 INLINE vd vd_from_floats(const float *p) {

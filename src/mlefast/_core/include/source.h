@@ -9,7 +9,8 @@
 
 #include "simd.h"
 
-enum { PANEL = 8 };
+#define PANEL 8
+enum { PREFETCH_BYTES = 2048 }; /* how far ahead of their use rows are asked for, at least */
 
 typedef enum { F64, F32, I64, I32, I16, I8, U64, U32, U16, U8, ELEMENT_TYPES } element_type;
 
@@ -29,7 +30,7 @@ typedef struct {
     const int32_t *kinds; /* a panel_kind for each panel */
     int64_t rows, width;  /* n, p */
     int64_t panels;
-    const double *centre, *scale; /* padded to 8 panels; the tile holds (x - centre) * scale; NULL: x as it is */
+    const double *scale, *shift; /* the tile holds x * scale + shift; whole panels, zero beyond the last column */
 } design;
 
 INLINE int64_t element_size(int32_t type) {
@@ -79,6 +80,28 @@ static void read_column(const column *c, int64_t first, int rows, double *to, in
     }
 }
 
+/* What the checks of a vector ask for, from one reading. A NaN makes the sum NaN and is neither least nor greatest. */
+typedef struct { double least, greatest, sum; int64_t zeros, ones; } vector_facts;
+
+static void add_facts(const column *c, int64_t first, int64_t rows, vector_facts *facts) {
+    double chunk[256];
+    for (int64_t done = 0; done < rows; done += 256) {
+        int count = rows - done < 256 ? (int)(rows - done) : 256;
+        double least = facts->least, greatest = facts->greatest, sum = 0.0;
+        int zeros = 0, ones = 0;
+        read_column(c, first + done, count, chunk, 1);
+        for (int i = 0; i < count; ++i) {
+            double x = chunk[i];
+            least = x < least ? x : least;
+            greatest = x > greatest ? x : greatest;
+            sum += x;
+            zeros += x == 0.0;
+            ones += x == 1.0;
+        }
+        facts->least = least, facts->greatest = greatest, facts->sum += sum, facts->zeros += zeros, facts->ones += ones;
+    }
+}
+
 static panel_kind classify_panel(const column *c, int count) {
     int64_t size = element_size(c[0].type);
     int floats = c[0].type <= F32 && !c[0].swapped, side_by_side = 1, contiguous = c[0].stride == size;
@@ -91,103 +114,123 @@ static panel_kind classify_panel(const column *c, int count) {
     return contiguous ? BY_COLUMNS : ONE_BY_ONE;
 }
 
-INLINE vd load_element_vector(const char *from, int is_float) {
+INLINE vd load_elements(const char *from, int is_float) {
     return is_float ? vd_from_floats((const float *)from) : vd_load((const double *)from);
 }
 
-/* The lanes of a panel that hold one of `count` columns: all bits set there, none elsewhere. */
-INLINE vi panel_mask(int count, int k) {
+/* The first `count` of a vector's elements, zero in the other lanes. What follows them in memory is read as well unless
+ * that is `unsafe`, at the end of the user's buffer. */
+INLINE vd load_some_elements(const char *from, int count, int is_float, int unsafe) {
     static const int64_t bits[2 * PANEL] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+    ALIGNED char end[8 * PANEL] = {0};
+    if (unsafe) {
+        memcpy(end, from, count * (is_float ? 4 : 8));
+        return load_elements(end, is_float);
+    }
     vi mask;
-    memcpy(&mask, bits + PANEL - count + k, sizeof mask);
-    return mask;
+    memcpy(&mask, bits + PANEL - count, sizeof mask);
+    return vd_mask(mask, load_elements(from, is_float));
 }
 
-/* A run of panels whose columns lie side by side in memory: the rows are read from end to end, since memory is fastest
- * in order. Rows that are followed by others may be read beyond their end; what is read there is masked out. */
-INLINE void pack_by_rows(const column *c, int64_t first, int rows, int64_t width, int is_float, int affine,
-                         const double *centre, const double *scale, double *to, int64_t panel_stride) {
-    int64_t size = is_float ? 4 : 8, stride = c[0].stride, whole = width / PANEL * PANEL;
-    int tail = (int)(width - whole);
-    const char *from = c[0].data + first * stride;
-    for (int i = 0; i < rows; ++i, from += stride, to += PANEL) {
-        double *row = to;
-        int64_t j = 0;
-        for (; j < whole; j += PANEL, row += panel_stride)
-            for (int k = 0; k < PANEL; k += VD_LANES) {
-                vd x = load_element_vector(from + (j + k) * size, is_float);
-                if (affine) x = vd_mul(vd_sub(x, vd_load(centre + j + k)), vd_load(scale + j + k));
-                vd_store(row + k, x);
+/* Where a tile and the parameters meet: rows are packed at `tile`, x'b is added to `eta`. */
+typedef struct {
+    const double *scale, *shift, *b;
+    double *tile;
+    int64_t panel_stride;
+    double *eta;
+} packing;
+
+/* `count` rows (VD_LANES or fewer) of a run of columns that lie side by side, all rows at once. `ahead` points to rows that
+ * follow, or is NULL: they are asked for from end to end, since memory is fastest in order. */
+INLINE void pack_rows(const char *from, int64_t stride, const char *ahead, int count, int64_t width, int is_float,
+                      int unsafe, const packing *to, double *RESTRICT tile, double *eta) {
+    const double *scales = to->scale, *shifts = to->shift, *b = to->b;
+    const int64_t size = is_float ? 4 : 8, panel_stride = to->panel_stride;
+    vd sum[VD_LANES];
+    UNROLL
+    for (int r = 0; r < VD_LANES; ++r) sum[r] = vd_zero();
+    for (; width > 0; width -= PANEL, tile += panel_stride, from += PANEL * size) {
+        if (ahead)
+            for (int r = 0; r < VD_LANES * size / 8; ++r, ahead += 64) PREFETCH(ahead);
+        UNROLL
+        for (int k = 0; k < PANEL; k += VD_LANES) {
+            if (k >= width) break;
+            int lanes = width - k < VD_LANES ? (int)(width - k) : VD_LANES;
+            vd scale = vd_load(scales), shift = vd_load(shifts), coefficient = vd_load(b);
+            UNROLL
+            for (int r = 0; r < count; ++r) {
+                const char *at = from + r * stride + k * size;
+                vd x = lanes == VD_LANES ? load_elements(at, is_float) : load_some_elements(at, lanes, is_float, unsafe);
+                x = vd_fma(x, scale, shift);
+                vd_store(tile + r * PANEL + k, x);
+                sum[r] = vd_fma(x, coefficient, sum[r]);
             }
-        if (!tail) continue;
-        if (stride > 0 && from + (whole + PANEL) * size <= c[0].after) {
-            for (int k = 0; k < PANEL; k += VD_LANES) {
-                vd x = load_element_vector(from + (j + k) * size, is_float);
-                if (affine) x = vd_mul(vd_sub(x, vd_load(centre + j + k)), vd_load(scale + j + k));
-                vd_store(row + k, vd_mask(panel_mask(tail, k), x));
-            }
-        } else {
-            for (int k = 0; k < PANEL; ++k) {
-                double x = 0.0;
-                if (k < tail) x = is_float ? (double)((const float *)from)[j + k] : ((const double *)from)[j + k];
-                row[k] = affine && k < tail ? (x - centre[j + k]) * scale[j + k] : x;
-            }
+            scales += VD_LANES, shifts += VD_LANES, b += VD_LANES;
         }
+    }
+    vd_store(eta, vd_add(vd_load(eta), vd_sum_each(sum)));
+}
+
+/* A run of panels whose columns lie side by side in memory. */
+INLINE void pack_by_rows(const column *c, int64_t first, int rows, int64_t width, int is_float, const packing *to) {
+    int64_t size = is_float ? 4 : 8, stride = c[0].stride;
+    const char *from = c[0].data + first * stride;
+    int64_t covered = (width + VD_LANES - 1) / VD_LANES * VD_LANES * size; /* bytes that the vectors of a row read */
+    int64_t ahead = VD_LANES * stride;
+    while (stride > 0 && ahead < PREFETCH_BYTES) ahead *= 2;
+    for (int i = 0, count; i < rows; i += count, from += count * stride) {
+        count = rows - i < VD_LANES ? rows - i : VD_LANES;
+        int safe = stride > 0 && from + (count - 1) * stride + covered <= c[0].after;
+        double *tile = to->tile + i * PANEL, *eta = to->eta + i;
+        if (count == VD_LANES && safe) pack_rows(from, stride, from + ahead, VD_LANES, width, is_float, 0, to, tile, eta);
+        else pack_rows(from, stride, NULL, count, width, is_float, 1, to, tile, eta);
     }
 }
 
-/* Panels of contiguous columns: squares of VD_LANES rows and columns are transposed in registers. */
-INLINE void pack_by_columns(const column *c, int64_t first, int rows, int count, int is_float, int affine,
-                            const double *centre, const double *scale, double *to, int64_t panel_stride) {
-    (void)panel_stride; /* a panel at a time */
+/* A panel of contiguous columns: squares of VD_LANES rows and columns are transposed in registers. */
+INLINE void pack_by_columns(const column *c, int64_t first, int rows, int count, int is_float, const packing *to) {
     int64_t size = is_float ? 4 : 8;
-    for (int k = 0; k < PANEL; k += VD_LANES) {
-        int i = 0;
-        for (; i + VD_LANES <= rows; i += VD_LANES) {
+    int whole = rows / VD_LANES * VD_LANES;
+    for (int i = 0; i < whole; i += VD_LANES) {
+        vd eta = vd_load(to->eta + i);
+        for (int k = 0; k < count; k += VD_LANES) {
             vd square[VD_LANES];
             UNROLL
             for (int j = 0; j < VD_LANES; ++j) {
-                if (k + j < count) {
-                    vd x = load_element_vector(c[k + j].data + (first + i) * size, is_float);
-                    if (affine) x = vd_mul(vd_sub(x, vd_set(centre[k + j])), vd_set(scale[k + j]));
-                    square[j] = x;
-                } else {
-                    square[j] = vd_zero();
-                }
+                square[j] = vd_zero();
+                if (k + j >= count) continue;
+                const char *at = c[k + j].data + (first + i) * size;
+                if (i * size % 64 == 0) PREFETCH(at + rows * size); /* the same columns are read there next */
+                vd x = load_elements(at, is_float);
+                square[j] = vd_fma(x, vd_set(to->scale[k + j]), vd_set(to->shift[k + j]));
+                eta = vd_fma(square[j], vd_set(to->b[k + j]), eta);
             }
             vd_transpose(square);
             UNROLL
-            for (int j = 0; j < VD_LANES; ++j) vd_store(to + (i + j) * PANEL + k, square[j]);
+            for (int j = 0; j < VD_LANES; ++j) vd_store(to->tile + (i + j) * PANEL + k, square[j]);
         }
-        for (; i < rows; ++i)
-            for (int j = k; j < k + VD_LANES; ++j) {
-                double x = 0.0;
-                if (j < count) {
-                    read_column(c + j, first + i, 1, &x, 1);
-                    if (affine) x = (x - centre[j]) * scale[j];
-                }
-                to[i * PANEL + j] = x;
-            }
+        vd_store(to->eta + i, eta);
     }
+    for (int i = whole; i < rows; ++i)
+        for (int j = 0; j < count; ++j) {
+            double x;
+            read_column(c + j, first + i, 1, &x, 1);
+            x = x * to->scale[j] + to->shift[j];
+            to->tile[i * PANEL + j] = x;
+            to->eta[i] += x * to->b[j];
+        }
 }
 
-INLINE void pack_one_by_one(const column *c, int64_t first, int rows, int count, int affine, const double *centre,
-                            const double *scale, double *to) {
-    for (int j = 0; j < PANEL; ++j) {
-        if (j < count) read_column(c + j, first, rows, to + j, PANEL);
+static void pack_one_by_one(const column *c, int64_t first, int rows, int count, const packing *to) {
+    for (int j = 0; j < count; ++j) {
+        double scale = to->scale[j], shift = to->shift[j], b = to->b[j], *x = to->tile + j;
+        read_column(c + j, first, rows, x, PANEL);
         for (int i = 0; i < rows; ++i) {
-            double x = j < count ? to[i * PANEL + j] : 0.0;
-            to[i * PANEL + j] = affine && j < count ? (x - centre[j]) * scale[j] : x;
+            x[i * PANEL] = x[i * PANEL] * scale + shift;
+            to->eta[i] += x[i * PANEL] * b;
         }
     }
 }
-
-/* The loops once for each type and for raw or standardised columns, so that they branch on neither. */
-#define PACK_CASES(function, ...)                                                                             \
-    if (is_float && affine) function(__VA_ARGS__, 1, 1, centre, scale, to, panel_stride);                     \
-    else if (is_float) function(__VA_ARGS__, 1, 0, centre, scale, to, panel_stride);                          \
-    else if (affine) function(__VA_ARGS__, 0, 1, centre, scale, to, panel_stride);                            \
-    else function(__VA_ARGS__, 0, 0, centre, scale, to, panel_stride)
 
 /* How many panels from `panel` on can be packed in one go. */
 static int64_t run_length(const design *x, int64_t panel) {
@@ -204,23 +247,20 @@ static int64_t run_length(const design *x, int64_t panel) {
     return length;
 }
 
-/* Rows [first, first + rows) of all columns into a tile; columns beyond the last are zero. */
-static void pack_tile(const design *x, int64_t first, int rows, double *tile, int64_t panel_stride) {
+/* Rows [first, first + rows) of all columns into a tile, and x'b added to eta, which has room for whole vectors. */
+static void pack_tile(const design *x, int64_t first, int rows, const double *b, double *tile, int64_t panel_stride,
+                      double *eta) {
     for (int64_t panel = 0, length; panel < x->panels; panel += length) {
         length = run_length(x, panel);
         const column *c = x->columns + panel * PANEL;
-        int64_t left = x->width - panel * PANEL, width = left < length * PANEL ? left : length * PANEL;
-        int is_float = c[0].type == F32, affine = x->centre != NULL;
-        const double *centre = affine ? x->centre + panel * PANEL : NULL;
-        const double *scale = affine ? x->scale + panel * PANEL : NULL;
-        double *to = tile + panel * panel_stride;
-        if (x->kinds[panel] == BY_ROWS) {
-            PACK_CASES(pack_by_rows, c, first, rows, width);
-        } else if (x->kinds[panel] == BY_COLUMNS) {
-            PACK_CASES(pack_by_columns, c, first, rows, (int)width);
-        } else {
-            pack_one_by_one(c, first, rows, (int)width, affine, centre, scale, to);
-        }
+        int64_t begin = panel * PANEL, left = x->width - begin;
+        int64_t width = left < length * PANEL ? left : length * PANEL;
+        const packing to = {x->scale + begin, x->shift + begin, b + begin, tile + panel * panel_stride, panel_stride, eta};
+        if (x->kinds[panel] == ONE_BY_ONE) pack_one_by_one(c, first, rows, (int)width, &to);
+        else if (x->kinds[panel] == BY_ROWS && c->type == F32) pack_by_rows(c, first, rows, width, 1, &to);
+        else if (x->kinds[panel] == BY_ROWS) pack_by_rows(c, first, rows, width, 0, &to);
+        else if (c->type == F32) pack_by_columns(c, first, rows, (int)width, 1, &to);
+        else pack_by_columns(c, first, rows, (int)width, 0, &to);
     }
 }
 

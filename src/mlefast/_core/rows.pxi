@@ -1,0 +1,401 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# What Python sees of the pass: Rows holds the user's buffers and answers questions about them, Leaf is a likelihood.
+# The buffer protocol's letters for the types that a column may have; long has the size of the platform.
+cdef dict ELEMENT_TYPES = {
+    "d": F64, "f": F32, "q": I64, "Q": U64, "i": I32, "I": U32, "h": I16, "H": U16, "b": I8, "B": U8, "?": U8,
+    "l": I64 if sizeof(long) == 8 else I32, "L": U64 if sizeof(long) == 8 else U32,
+}
+cdef bint LITTLE = sys.byteorder == "little"
+
+
+cdef int fill_column(column *c, const Py_buffer *view, Py_ssize_t j) except -1:
+    """Column j of a buffer with one or two dimensions."""
+    cdef str letters = view.format.decode() if view.format != NULL else "B"
+    cdef str order = letters[0] if letters[0] in "<>=@!" else "="
+    cdef str letter = letters[len(letters) - 1]
+    if letter not in ELEMENT_TYPES or len(letters) > 2:
+        raise TypeError("cannot read elements of the type %r" % letters)
+    c.type = ELEMENT_TYPES[letter]
+    if element_size(c.type) != view.itemsize:
+        raise TypeError("elements of the type %r have an unexpected size" % letters)
+    c.swapped = (order == ">" or order == "!") if LITTLE else order == "<"
+    c.stride = view.strides[0]
+    c.data = <const char *>view.buf + (j * view.strides[1] if view.ndim > 1 else 0)
+    c.after = c.data + (max(view.shape[0], 1) - 1) * c.stride + view.itemsize
+    if view.ndim > 1 and view.strides[1] == view.itemsize:
+        c.after += (view.shape[1] - 1 - j) * view.itemsize
+    return 0
+
+
+cdef class Leaf:
+    """The function of a likelihood that the pass calls per tile, and the likelihood's own parameters."""
+
+    cdef leaf_function function
+    cdef border border
+    cdef double tail
+    cdef double *shape
+    cdef object keep
+
+    def __cinit__(self, str name, shape=()):
+        cdef int i
+        cdef double[::1] numbers = np.array(shape, dtype=np.float64)
+        for i in range(LEAF_COUNT):
+            if name.encode() == LEAVES[i].name:
+                self.function = LEAVES[i].function
+                self.border = LEAVES[i].border
+                self.tail = LEAVES[i].tail
+                break
+        else:
+            raise ValueError("no leaf is called %r" % name)
+        self.keep = numbers
+        self.shape = &numbers[0] if numbers.shape[0] else NULL
+
+
+cdef class Rows:
+    """Rows of data where they lie: column groups of X, y, weights and offset, held by the buffer protocol."""
+
+    cdef Py_buffer *views
+    cdef int view_count
+    cdef column *columns
+    cdef int32_t *kinds
+    cdef double *affine
+    cdef int64_t n, p
+    cdef bint intercept, has_weights, has_offset
+    cdef object keep
+
+    def __cinit__(self, groups, y, weights, offset, bint intercept):
+        cdef Py_ssize_t count = len(groups) + 3, j
+        cdef Py_buffer *view
+        cdef object group
+        self.intercept = intercept
+        self.views = <Py_buffer *>PyMem_Malloc(count * sizeof(Py_buffer))
+        if self.views == NULL:
+            raise MemoryError()
+        self.has_weights = weights is not None
+        self.has_offset = offset is not None
+        self.p = 0
+        for group in groups:
+            view = self.acquire(group, 2)
+            self.p += view.shape[1]
+        self.columns = <column *>PyMem_Malloc((self.p + 3) * sizeof(column))
+        self.kinds = <int32_t *>PyMem_Malloc((self.p // PANEL + 1) * sizeof(int32_t))
+        if self.columns == NULL or self.kinds == NULL:
+            raise MemoryError()
+        self.n = self.acquire(y, 1).shape[0]
+        if self.has_weights:
+            self.acquire(weights, 1)
+        if self.has_offset:
+            self.acquire(offset, 1)
+        self.fill_columns(len(groups))
+        self.allocate_affine()
+        for j in range(self.p):
+            self.affine[j] = 1.0
+
+    def __dealloc__(self):
+        cdef int i
+        for i in range(self.view_count):
+            PyBuffer_Release(&self.views[i])
+        PyMem_Free(self.views)
+        PyMem_Free(self.columns)
+        PyMem_Free(self.kinds)
+        PyMem_Free(self.affine)
+
+    cdef Py_buffer *acquire(self, array, int dimensions) except NULL:
+        cdef Py_buffer *view = &self.views[self.view_count]
+        PyObject_GetBuffer(array, view, PyBUF_STRIDES | PyBUF_FORMAT)
+        self.view_count += 1
+        if view.ndim != dimensions:
+            raise ValueError("expected %d dimensions, got %d" % (dimensions, view.ndim))
+        return view
+
+    cdef int fill_columns(self, Py_ssize_t groups) except -1:
+        cdef Py_ssize_t g, j
+        cdef column *c = self.columns
+        for g in range(self.view_count):
+            if self.views[g].shape[0] != self.n:
+                raise ValueError("column groups and vectors must have the same number of rows")
+            if g < groups:
+                for j in range(self.views[g].shape[1]):
+                    fill_column(c, &self.views[g], j)
+                    c += 1
+            else:
+                fill_column(c, &self.views[g], 0)
+                c += 1
+        for j in range(0, self.p, PANEL):
+            self.kinds[j // PANEL] = classify_panel(self.columns + j, <int>min(<int64_t>PANEL, self.p - j))
+        return 0
+
+    cdef int64_t affine_size(self) noexcept:
+        """Doubles for scale and shift, padded to whole panels."""
+        return max(<int64_t>1, 2 * ((self.p + PANEL - 1) // PANEL) * PANEL)
+
+    cdef int allocate_affine(self) except -1:
+        self.affine = <double *>PyMem_Malloc(self.affine_size() * sizeof(double))
+        if self.affine == NULL:
+            raise MemoryError()
+        memset(self.affine, 0, self.affine_size() * sizeof(double))
+        return 0
+
+    def standardise(self, const double[::1] centre, const double[::1] scale):
+        """From now on the columns are (x - centre) * scale, and so are params, gradient and Hessian.
+
+        Scales that are powers of two round nothing.
+        """
+        cdef int64_t panels = (self.p + PANEL - 1) // PANEL, j
+        if centre.shape[0] != self.p or scale.shape[0] != self.p:
+            raise ValueError("centre and scale need one number per column")
+        for j in range(self.p):
+            self.affine[j] = scale[j]
+            self.affine[panels * PANEL + j] = -centre[j] * scale[j]
+
+    cdef void ask(self, question *q, Leaf leaf, int order, bint single) noexcept:
+        cdef int64_t panels = (self.p + PANEL - 1) // PANEL
+        q.x.columns = self.columns
+        q.x.kinds = self.kinds
+        q.x.rows = self.n
+        q.x.width = self.p
+        q.x.panels = panels
+        q.x.scale = self.affine
+        q.x.shift = self.affine + panels * PANEL
+        q.y = self.columns + self.p
+        q.weights = self.columns + self.p + 1 if self.has_weights else NULL
+        q.offset = self.columns + self.p + 1 + self.has_weights if self.has_offset else NULL
+        q.leaf = leaf.function
+        q.shape = leaf.shape
+        q.border = leaf.border
+        q.tail = leaf.tail
+        q.order = order
+        q.single = single
+        q.stride = (self.p + 15) // 16 * 16
+
+    cdef int team(self, const question *q, int threads) noexcept:
+        """No more threads than have work that repays their start."""
+        cdef double most = self.n * cost_per_row(q) / THREAD_WORK
+        if most < threads:
+            threads = <int>most
+        if not shares_columns(q):
+            threads = <int>min(<int64_t>threads, (self.n + BLOCK_ROWS - 1) // BLOCK_ROWS)
+        return max(threads, 1)
+
+    cdef double *pad_params(self, const double[::1] params, question *q, double *memory) noexcept:
+        """The intercept into the question, the rest into `memory`, padded with zeros."""
+        cdef int64_t j
+        q.intercept = params[0] if self.intercept else 0.0
+        memset(memory, 0, q.x.panels * PANEL * sizeof(double))
+        for j in range(self.p):
+            memory[j] = params[j + self.intercept]
+        return memory
+
+    def evaluate(self, const double[::1] params, Leaf leaf not None, int order, int threads, bint single=False):
+        """(nll, gradient or None, Hessian or None, whether all is finite) in one pass over the rows."""
+        cdef question q
+        if params.shape[0] != self.p + self.intercept:
+            raise ValueError("params must have %d elements" % (self.p + self.intercept))
+        if not 0 <= order <= 2:
+            raise ValueError("no such order")
+        self.ask(&q, leaf, order, single)
+        cdef int64_t sums = sums_size(q.x.panels), padded = q.x.panels * PANEL
+        cdef int64_t size = sums + (padded * q.stride if order == 2 else 0)
+        cdef double *memory = <double *>malloc((size + padded + 16) * sizeof(double))
+        if memory == NULL:
+            raise MemoryError("not enough memory for the Hessian of %d columns" % self.p)
+        cdef double *total = aligned(memory)
+        threads = self.team(&q, threads)
+        try:
+            q.b = self.pad_params(params, &q, total + round_up(size))
+            memset(total, 0, size * sizeof(double))
+            if shares_columns(&q):
+                by_columns(&q, threads, total)
+            else:
+                by_rows(&q, size, threads, total)
+            gradient = self.gradient(total) if order > 0 else None
+            hessian = self.hessian(total, &q) if order > 1 else None
+            return total[NLL], gradient, hessian, self.finite(total, &q)
+        finally:
+            free(memory)
+
+    cdef bint finite(self, const double *total, const question *q) noexcept:
+        """Whether every eta and every number of the answer is finite: 0 times anything else is NaN."""
+        cdef const double *lower = total + sums_size(q.x.panels)
+        cdef double sum = total[FINITE] + 0.0 * total[NLL] + 0.0 * total[SUM_D1] + 0.0 * total[SUM_D2]
+        cdef int64_t i, j
+        if q.order > 0:
+            for j in range(self.p):
+                sum += 0.0 * total[HEADER + j]
+        if q.order > 1:
+            for i in range(self.p):
+                for j in range(i + 1):
+                    sum += 0.0 * lower[i * q.stride + j]
+        return sum == 0.0
+
+    cdef object gradient(self, const double *total):
+        answer = np.empty(self.p + self.intercept)
+        cdef double[::1] g = answer
+        cdef int64_t j
+        if self.intercept:
+            g[0] = total[SUM_D1]
+        for j in range(self.p):
+            g[j + self.intercept] = total[HEADER + j]
+        return answer
+
+    cdef object hessian(self, const double *total, const question *q):
+        """The symmetric matrix from its lower triangle, 32 x 32 entries at a time for the cache."""
+        cdef int64_t p = self.p, shift = self.intercept, i, j, rows, columns
+        cdef const double *xd2 = total + HEADER + q.x.panels * PANEL
+        cdef const double *lower = total + sums_size(q.x.panels)
+        answer = np.empty((p + shift, p + shift))
+        if p + shift == 0:
+            return answer
+        cdef double[:, ::1] view = answer
+        cdef double *h = &view[0, 0]
+        cdef int64_t width = p + shift
+        if shift:
+            h[0] = total[SUM_D2]
+            for j in range(p):
+                h[j + 1] = xd2[j]
+                h[(j + 1) * width] = xd2[j]
+        for rows in range(0, p, 32):
+            for columns in range(0, rows + 1, 32):
+                for i in range(rows, min(rows + 32, p)):
+                    for j in range(columns, min(columns + 32, i + 1)):
+                        h[(i + shift) * width + j + shift] = lower[i * q.stride + j]
+                        h[(j + shift) * width + i + shift] = lower[i * q.stride + j]
+        return answer
+
+    def scan(self, const double[::1] params, const double[::1] direction, Leaf leaf not None, int threads):
+        """(largest -d2 x'd / d1, least and largest step towards the open side) over the rows, for a direction d."""
+        cdef question q
+        if params.shape[0] != self.p + self.intercept or direction.shape[0] != params.shape[0]:
+            raise ValueError("params and direction must have %d elements" % (self.p + self.intercept))
+        self.ask(&q, leaf, 0, False)
+        threads = self.team(&q, threads)
+        cdef int64_t blocks = (self.n + BLOCK_ROWS - 1) // BLOCK_ROWS, block, start, stop, wave
+        cdef int64_t private = workspace_size(&q)
+        cdef int64_t padded = q.x.panels * PANEL
+        cdef double *memory = <double *>malloc((threads * (private + 8) + 2 * padded + 16) * sizeof(double))
+        if memory == NULL:
+            raise MemoryError()
+        cdef double *workspaces = aligned(memory)
+        cdef double *extremes = workspaces + threads * private
+        cdef double *d = extremes + threads * 8 + padded
+        cdef double d_intercept
+        cdef int thread = 0
+        try:
+            self.pad_params(direction, &q, d)
+            d_intercept = q.intercept
+            q.b = self.pad_params(params, &q, d - padded)
+            for thread in range(threads):
+                clear_tile(&q, workspaces + thread * private)
+                extremes[8 * thread] = extremes[8 * thread + 2] = -float("inf")
+                extremes[8 * thread + 1] = float("inf")
+            wave = self.wave(&q)
+            for start in range(0, blocks, wave):
+                stop = min(start + wave, blocks)
+                with nogil, parallel(num_threads=threads):
+                    thread = threadid()
+                    for block in prange(start, stop, schedule="dynamic", chunksize=8):
+                        scan_block(&q, d, d_intercept, block, workspaces + thread * private, extremes + 8 * thread)
+                PyErr_CheckSignals()
+            return (max([extremes[8 * i] for i in range(threads)]), min([extremes[8 * i + 1] for i in range(threads)]),
+                    max([extremes[8 * i + 2] for i in range(threads)]))
+        finally:
+            free(memory)
+
+    def linear_predictor(self, const double[::1] params, int threads):
+        """eta of every row, offset included; rows of weight zero have 0."""
+        cdef question q
+        if params.shape[0] != self.p + self.intercept:
+            raise ValueError("params must have %d elements" % (self.p + self.intercept))
+        self.ask(&q, Leaf("given"), 0, False)
+        threads = self.team(&q, threads)
+        answer = np.empty(self.n)
+        cdef double[::1] eta = answer
+        cdef int64_t blocks = (self.n + BLOCK_ROWS - 1) // BLOCK_ROWS, block, start, stop, wave = self.wave(&q)
+        cdef int64_t private = workspace_size(&q)
+        cdef double *memory = <double *>malloc((threads * private + q.x.panels * PANEL + 8) * sizeof(double))
+        if memory == NULL:
+            raise MemoryError()
+        cdef double *workspaces = aligned(memory)
+        cdef int thread = 0
+        try:
+            q.b = self.pad_params(params, &q, workspaces + threads * private)
+            for thread in range(threads):
+                clear_tile(&q, workspaces + thread * private)
+            for start in range(0, blocks, wave):
+                stop = min(start + wave, blocks)
+                with nogil, parallel(num_threads=threads):
+                    thread = threadid()
+                    for block in prange(start, stop, schedule="dynamic", chunksize=8):
+                        predict_block(&q, block, workspaces + thread * private, &eta[0])
+                PyErr_CheckSignals()
+        finally:
+            free(memory)
+        return answer
+
+    cdef int64_t wave(self, const question *q) noexcept:
+        """Blocks between two looks for Ctrl-C."""
+        return max(<int64_t>1, <int64_t>(WAVE_WORK / (BLOCK_ROWS * cost_per_row(q))))
+
+    def every(self, int64_t step):
+        """Rows 0, step, 2 step, ... of the same data, as a Rows of its own."""
+        if step < 1:
+            raise ValueError("step must be at least 1")
+        cdef Rows part = Rows.__new__(Rows, (), np.zeros(0), None, None, self.intercept)
+        cdef int64_t j, count = self.p + 1 + self.has_weights + self.has_offset
+        PyMem_Free(part.columns)
+        part.columns = <column *>PyMem_Malloc((self.p + 3) * sizeof(column))
+        PyMem_Free(part.kinds)
+        part.kinds = <int32_t *>PyMem_Malloc((self.p // PANEL + 1) * sizeof(int32_t))
+        if part.columns == NULL or part.kinds == NULL:
+            raise MemoryError()
+        part.keep = self
+        part.n = (self.n + step - 1) // step
+        part.p = self.p
+        PyMem_Free(part.affine)
+        part.allocate_affine()
+        memcpy(part.affine, self.affine, self.affine_size() * sizeof(double))
+        part.has_weights = self.has_weights
+        part.has_offset = self.has_offset
+        for j in range(count):
+            part.columns[j] = self.columns[j]
+            part.columns[j].stride *= step
+        for j in range(0, self.p, PANEL):
+            part.kinds[j // PANEL] = classify_panel(part.columns + j, <int>min(<int64_t>PANEL, self.p - j))
+        return part
+
+
+def terms(const double[::1] eta, const double[::1] y, Leaf leaf not None):
+    """(nll, d1, d2) per row, as three arrays."""
+    cdef int64_t n = eta.shape[0], padded = (n + 7) & ~<int64_t>7
+    if y.shape[0] != n:
+        raise ValueError("eta and y must have the same length")
+    work = np.zeros((5, padded))
+    cdef double[:, ::1] view = work
+    if n > 0:
+        memcpy(&view[0, 0], &eta[0], n * sizeof(double))
+        memcpy(&view[1, 0], &y[0], n * sizeof(double))
+        leaf.function(padded, &view[0, 0], &view[1, 0], leaf.shape, &view[2, 0], &view[3, 0], &view[4, 0])
+    return work[2, :n], work[3, :n], work[4, :n]
+
+
+def describe(vector):
+    """(least, greatest, sum, number of zeros, number of ones) of a vector of any readable type, from one reading.
+
+    A NaN makes the sum NaN; of nothing but NaN the least is inf and the greatest -inf.
+    """
+    cdef Py_buffer view
+    cdef column c
+    cdef vector_facts facts
+    PyObject_GetBuffer(vector, &view, PyBUF_STRIDES | PyBUF_FORMAT)
+    try:
+        if view.ndim != 1:
+            raise ValueError("expected one dimension, got %d" % view.ndim)
+        fill_column(&c, &view, 0)
+        facts.least, facts.greatest, facts.sum = float("inf"), -float("inf"), 0.0
+        facts.zeros = facts.ones = 0
+        with nogil:
+            add_facts(&c, 0, view.shape[0], &facts)
+    finally:
+        PyBuffer_Release(&view)
+    return facts.least, facts.greatest, facts.sum, facts.zeros, facts.ones
