@@ -151,7 +151,7 @@ class Bernoulli:
         return np.asarray(d1)
 
     def sides(self, y: NDArray[Any]) -> Vector:
-        """The sign with which eta must run to infinity for a row to be fitted perfectly: 1 for y = 1, -1 for y = 0.
+        """The sign of the direction in which eta of a row can grow for ever without a loss: 1 for y = 1, -1 for y = 0.
 
         Parameters
         ----------
@@ -161,7 +161,7 @@ class Bernoulli:
         Returns
         -------
         array of shape (n,), float64
-            Signs, 0 for fractions.
+            Signs; 0 for fractions, which lose in both directions.
         """
         return np.where(y == 1, 1.0, np.where(y == 0, -1.0, 0.0))
 

@@ -32,7 +32,7 @@ class Likelihood(Protocol):
         ...
 
     def sides(self, y: NDArray[Any]) -> Vector:
-        """The sign with which eta must run to infinity for a row to be fitted perfectly; 0 if it need not."""
+        """The sign of the direction in which eta of a row can grow for ever without a loss; 0 if there is none."""
         ...
 
     def null_loglik(self, y: NDArray[Any], weights: NDArray[Any] | None) -> float:

@@ -122,7 +122,8 @@ class MemoryObjective:
     def _separates(self, direction: Vector) -> bool:
         grows = False
         for x, sides in self._signed_blocks():
-            along, terms = sides * (x @ direction), np.abs(x) @ np.abs(direction)
+            along, terms = x @ direction, np.abs(x) @ np.abs(direction)
+            along = np.where(sides == 0.0, -np.abs(along), sides * along)  # a row that cannot follow must stand still
             if (along < -_ROUNDING * terms).any():
                 return False
             grows = grows or bool((along > _ROUNDING * terms).any())
