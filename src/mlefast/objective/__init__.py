@@ -4,6 +4,7 @@
 from .information import Information
 from .memory import MemoryObjective
 from .protocol import Matrix, Moments, Objective, Precision, Vector
+from .shape import ShapeObjective
 from .standardisation import Standardisation, standardise
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Moments",
     "Objective",
     "Precision",
+    "ShapeObjective",
     "Standardisation",
     "Vector",
     "standardise",

@@ -27,7 +27,8 @@ typedef struct {
     const double *b; /* padded with zeros to whole panels */
     double intercept;
     int order;
-    int single; /* the Hessian by floats */
+    int single;  /* the Hessian by floats */
+    int squares; /* d1^2 in the place of d2: the Hessian becomes the sum of the scores' outer products */
     int64_t stride; /* doubles in a row of the Hessian */
 } question;
 
@@ -131,6 +132,8 @@ static int evaluate_tile(const question *q, int64_t first, int rows, double *til
         int count = rows - done < step ? rows - done : step;
         count = load_tile(q, first + done, count, part, panel_stride, &v);
         q->leaf(count, v.eta, v.y, q->shape, v.nll, v.d1, v.d2);
+        if (q->squares)
+            for (int i = 0; i < count; ++i) v.d2[i] = v.d1[i] * v.d1[i];
         add_row_sums(&v, count, q->order, sums);
         if (q->order == 1) add_column_sums(part, panel_stride, q->x.panels, count, v.d1, sums + HEADER);
         if (q->order == 2 && q->single) tile_to_floats(part, panel_stride, q->x.panels, count, groups + done * PANEL);

@@ -81,14 +81,15 @@ static void read_column(const column *c, int64_t first, int rows, double *to, in
 }
 
 /* What the checks of a vector ask for, from one reading. A NaN makes the sum NaN and is neither least nor greatest. */
-typedef struct { double least, greatest, sum; int64_t zeros, ones; } vector_facts;
+typedef struct { double least, greatest, sum; int64_t zeros, ones, fractions; } vector_facts;
 
 static void add_facts(const column *c, int64_t first, int64_t rows, vector_facts *facts) {
     double chunk[256];
     for (int64_t done = 0; done < rows; done += 256) {
         int count = rows - done < 256 ? (int)(rows - done) : 256;
         double least = facts->least, greatest = facts->greatest, sum = 0.0;
-        int zeros = 0, ones = 0;
+        int zeros = 0, ones = 0, fractions = 0;
+        const double integers = 0x1p52; /* from here on all doubles are whole; adding it rounds to a whole number */
         read_column(c, first + done, count, chunk, 1);
         for (int i = 0; i < count; ++i) {
             double x = chunk[i];
@@ -97,8 +98,10 @@ static void add_facts(const column *c, int64_t first, int64_t rows, vector_facts
             sum += x;
             zeros += x == 0.0;
             ones += x == 1.0;
+            fractions += fabs(x) < integers && fabs(x) + integers - integers != fabs(x);
         }
-        facts->least = least, facts->greatest = greatest, facts->sum += sum, facts->zeros += zeros, facts->ones += ones;
+        facts->least = least, facts->greatest = greatest, facts->sum += sum;
+        facts->zeros += zeros, facts->ones += ones, facts->fractions += fractions;
     }
 }
 
