@@ -30,8 +30,8 @@ INLINE vd vd_exp_rest(vd r) {
     return vd_fma(odd, r, even);
 }
 
-/* exp(-a) for a >= 0 as high + low, relative error of the sum below 0.4 ULP. Subnormal results are rounded once (low is
- * then meaningless and negligible to all its users); NaN stays NaN.
+/* exp(-a) for a >= 0 as high + low, relative error of the sum below 0.4 ULP. Subnormal results are rounded once
+ * (low is then meaningless and negligible to all its users); NaN stays NaN.
  * Method: a = -(k ln 2 + r), |r| <= ln(2) / 2; exp(r) = 1 + r + r^2 Q(r), Q the near-minimax polynomial of degree 9
  * (relative error 0.06 ULP of the result); Cody and Waite's two-part ln 2. */
 INLINE vd_pair vd_exp_minus(vd a) {
@@ -77,7 +77,8 @@ INLINE vd_pair vd_sigmas(vd_pair t) {
     return (vd_pair){plus, vd_fma(rest, inverse, minus)};
 }
 
-/* log(1 + t) for t in [0, 1]: 2 atanh(z) with z = t / (2 + t) <= 1/3; 2 atanh(z) = 2 z + z z^2 P(z^2), P of degree 9. */
+/* log(1 + t) for t in [0, 1]: 2 atanh(z) with z = t / (2 + t) <= 1/3; 2 atanh(z) = 2 z + z z^2 P(z^2), P of
+ * degree 9. */
 INLINE vd vd_log1p(vd_pair t) {
     const vd two = vd_set(2.0);
     vd d = vd_add(two, t.high); /* 2 + t = d + d_low */
