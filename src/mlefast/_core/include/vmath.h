@@ -37,8 +37,8 @@ INLINE vd vd_exp_rest(vd r) {
 INLINE vd_pair vd_exp_minus(vd a) {
     const vd limit = vd_set(800.0); /* exp(-800) rounds to zero; the select keeps NaN */
     a = vd_select(vd_less(limit, a), limit, a);
-    /* The sum with 1.5 * 2^52 rounds to an integer and leaves it in the low bits; 1023 + 512 makes of these the exponent
-     * of 2^(k + 512), a normal number also where 2^k is none. */
+    /* The sum with 1.5 * 2^52 rounds to an integer and leaves it in the low bits; 1023 + 512 makes of these the
+     * exponent of 2^(k + 512), a normal number also where 2^k is none. */
     const vd magic = vd_set(0x1.8p52 + 1023.0 + 512.0), down = vd_set(0x1p-512);
     vd shifted = vd_fma(a, vd_set(-0x1.71547652b82fep+0), magic);
     vd k = vd_sub(shifted, magic), power = vi_as_double(vi_shift_to_exponent(vd_bits(shifted)));
