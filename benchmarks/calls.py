@@ -32,7 +32,7 @@ def measure() -> list[dict[str, Any]]:
     x, y = make(*SMALL, "float64")
     params = np.zeros(SMALL[1] + 1)
     wide, labels = make(*MEDIUM, "float64")
-    ones = with_ones(wide)
+    ones = with_ones(wide).astype(np.float64)
     calls: list[tuple[str, Callable[[], object], int]] = [
         (f"`mlefast.evaluate`, {SMALL[0]} x {SMALL[1]}, order 2", lambda: mlefast.evaluate(x, y, params), 5_000),
         (f"`mlefast.fit`, {MEDIUM[0]:,} x {MEDIUM[1]}", lambda: mlefast.fit(wide, labels), 1_000),

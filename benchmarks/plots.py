@@ -9,9 +9,9 @@ from typing import Any
 import matplotlib as mpl
 
 mpl.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
-from tables import finder, shape, unique  # noqa: E402
+from tables import finder, question, shape, unique
 
 GRADIENT, HESSIAN = "#8ab6d6", "#2a6f97"
 Row = dict[str, Any]
@@ -50,7 +50,7 @@ def of_limit(raw: Row, path: Path) -> None:
         axes.flat, ("C", "C", "Fortran", "Fortran"), ("float64", "float32", "float64", "float32"), strict=True
     ):
         for order, shift, colour in ((1, -0.2, GRADIENT), (2, 0.2, HESSIAN)):
-            chosen = [find(**case, layout=layout, dtype=dtype, order=order, threads=threads) for case in cases]
+            chosen = [find(**case, **question(dtype, order), layout=layout, threads=threads) for case in cases]
             shares = [100 * row["limit"] / row["best"] for row in chosen]
             label = "NLL + gradient" if order == 1 else "NLL + gradient + Hessian"
             places = [k + shift for k in range(len(cases))]

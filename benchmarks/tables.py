@@ -43,6 +43,11 @@ def shape(row: Row) -> str:
     return f"{row['rows']:,} x {row['columns']:,}"
 
 
+def question(dtype: str, order: int) -> Row:
+    """What the library asks the pass: float32 data get their Hessian by products of floats."""
+    return {"dtype": dtype, "order": order, "single": order == 2 and dtype == "float32"}
+
+
 def finder(rows: list[Row]) -> Callable[..., Row]:
     """A function that finds the row with the given properties."""
     return lambda **wanted: next(row for row in rows if all(row[key] == value for key, value in wanted.items()))
@@ -67,8 +72,9 @@ def limits(process: Row, threads: int) -> str:
     """The measured limits of one process, in words."""
     peak = process["peak"]
     return (
-        f"{process['bandwidth'][str(threads)] / 1e9:.1f} GB/s read from memory, {peak[f'float64, {threads}'] / 1e9:.0f} "
-        f"GFLOP/s in double and {peak[f'float32, {threads}'] / 1e9:.0f} in single precision"
+        f"{process['bandwidth'][str(threads)] / 1e9:.1f} GB/s read from memory, "
+        f"{peak[f'float64, {threads}'] / 1e9:.0f} GFLOP/s in double and {peak[f'float32, {threads}'] / 1e9:.0f} in "
+        "single precision"
     )
 
 
@@ -105,7 +111,7 @@ def machine_table(raw: Row) -> str:
     rows = []
     for case in unique(process["rows"], "rows", "columns"):
         cells = [
-            per_cent(find(**case, dtype=dtype, layout=layout, order=order, threads=threads))
+            per_cent(find(**case, **question(dtype, order), layout=layout, threads=threads))
             for layout in ("C", "Fortran")
             for dtype in ("float64", "float32")
             for order in (1, 2)
@@ -116,11 +122,11 @@ def machine_table(raw: Row) -> str:
     sums = raw["summation"]
     return (
         f"{table(' | '.join(['case', *columns]), rows)}\n\n"
-        "Per cent of the limit max(bytes of X / bandwidth, n p² / peak) that one evaluation reaches; without the second "
-        "term where there is no Hessian, and with the peak of single precision for float32, whose Hessian is made of "
-        f"such products. The limits, measured in the same process: {limits(process, threads)}. The best of several "
-        f"times for limits and evaluations, on {conditions(raw)}. The negative log-likelihood of {sums['rows']:,} rows "
-        f"has a relative error of {sums['error']:.0e} against the exact sum of its terms (bound 1e-15 log2(n): "
+        "Per cent of the limit that one evaluation reaches: bytes of X / bandwidth for the gradient, the larger of "
+        "that and n p² / peak for the Hessian (with it the gradient; of float32 by products in single precision). The "
+        f"limits, measured in the same process: {limits(process, threads)}. The best of several times counts for "
+        f"limits and evaluations alike, on {conditions(raw)}. The negative log-likelihood of {sums['rows']:,} rows has a "
+        f"relative error of {sums['error']:.0e} against the exact sum of its terms (bound 1e-15 log2(n): "
         f"{sums['bound']:.1e})."
     )
 
@@ -133,8 +139,8 @@ def efficiency_table(raw: Row) -> str:
     for case in unique(process["rows"], "rows", "columns", "dtype", "layout"):
         cells = []
         for order in (1, 2):
-            row = find(**case, order=order, threads=threads, single=order == 2 and case["dtype"] == "float32")
-            one = find(**case, order=order, threads=1, single=row["single"])
+            wanted = {**case, **question(case["dtype"], order)}
+            row, one = find(**wanted, threads=threads), find(**wanted, threads=1)
             cells += [milliseconds(row["median"]), milliseconds(row["best"]), milliseconds(row["limit"]),
                       f"**{per_cent(row)}**", per_cent(one)]  # fmt: skip
         rows.append((f"{shape(case)}, {case['dtype']}, {case['layout']} order", *cells))
@@ -152,8 +158,7 @@ def instruction_set_table(raw: Row) -> str:
         for process in raw["efficiency"]:
             find = finder(process["rows"])
             first, second = (
-                find(**case, layout="C", order=order, threads=threads, single=order == 2 and case["dtype"] == "float32")
-                for order in (1, 2)
+                find(**{**case, **question(case["dtype"], order)}, layout="C", threads=threads) for order in (1, 2)
             )
             rows.append((f"{shape(case)}, {case['dtype']}", process["isa"], milliseconds(first["best"]),
                          per_cent(first), milliseconds(second["best"]), f"**{per_cent(second)}**"))  # fmt: skip
@@ -176,8 +181,8 @@ def single_table(raw: Row) -> str:
                      f"{double['best'] / row['best']:.2f}", per_cent(row), f"{row['difference']:.0e}"))  # fmt: skip
     header = "case | >double, ms | >single, ms | >ratio | >of limit | >difference"
     return (
-        f"{table(header, rows)}\n\nDifference: the largest of the two Hessians, relative to the largest entry. The sums "
-        "over the rows of a tile are single precision, everything else is double."
+        f"{table(header, rows)}\n\nDifference: the largest of the two Hessians, relative to the largest entry. "
+        "Products and their sums over the rows of a tile are single precision, everything else is double."
     )
 
 
@@ -203,7 +208,8 @@ def break_even_table(raw: Row) -> str:
             one, team = row[order]
             cells += [f"{1e6 * one:.1f}", f"{1e6 * team:.1f}", f"{one / team:.2f}"]
         rows.append((f"{row['rows']:,} x {facts['columns']}", *cells))
-    header = ["case", *(f">order {order}: {name}" for order in (1, 2) for name in ("one, µs", "allowed all, µs", "ratio"))]
+    of_order = ("one thread, µs", "all allowed, µs", "ratio")
+    header = ["case", *(f">order {order}: {name}" for order in (1, 2) for name in of_order)]
     return (
         f"{table(' | '.join(header), rows)}\n\nTo start a team of {facts['threads']} threads and to wait for it takes "
         f"{1e6 * facts['start']:.1f} µs, so it repays itself in passes that take one thread longer than about "
