@@ -125,8 +125,8 @@ def machine_table(raw: Row) -> str:
         "Per cent of the limit that one evaluation reaches: bytes of X / bandwidth for the gradient, the larger of "
         "that and n p² / peak for the Hessian (with it the gradient; of float32 by products in single precision). The "
         f"limits, measured in the same process: {limits(process, threads)}. The best of several times counts for "
-        f"limits and evaluations alike, on {conditions(raw)}. The negative log-likelihood of {sums['rows']:,} rows has a "
-        f"relative error of {sums['error']:.0e} against the exact sum of its terms (bound 1e-15 log2(n): "
+        f"limits and evaluations alike, on {conditions(raw)}. The negative log-likelihood of {sums['rows']:,} rows "
+        f"has a relative error of {sums['error']:.0e} against the exact sum of its terms (bound 1e-15 log2(n): "
         f"{sums['bound']:.1e})."
     )
 
