@@ -39,14 +39,15 @@ def conditions() -> dict[str, Any]:
     return {"cpu": processor(), **{name: config[name] for name in kept}}
 
 
+# the short ones first, so that a missing compiler is noticed at once
 PARTS: dict[str, Callable[[], Any]] = {
     "conditions": conditions,
-    "numpy": against_numpy.measure,
-    "import": median_import_time,
-    "efficiency": efficiency.in_children,
-    "calls": calls.measure,
-    "summation": summation.measure,
     "break_even": break_even.measure,
+    "calls": calls.measure,
+    "import": median_import_time,
+    "summation": summation.measure,
+    "efficiency": efficiency.in_children,
+    "numpy": against_numpy.measure,
 }
 
 
