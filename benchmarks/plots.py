@@ -30,8 +30,9 @@ def against_numpy(rows: list[Row], path: Path) -> None:
         chosen = [row for row in rows if row["what"] == what]
         ratios = [row["numpy"] / row["mlefast"] for row in chosen]
         bars = axis.barh([row["case"] for row in chosen], ratios, color=HESSIAN)
-        axis.bar_label(bars, [f" {ratio:.1f}x" for ratio in ratios])
         axis.axvline(1.0, color="black", linewidth=0.8)
+        clear = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        axis.bar_label(bars, [f"{ratio:.1f}x" for ratio in ratios], padding=4, bbox=clear)
         axis.set_xlim(0, 1.15 * max(ratios))
         axis.set_title("NLL + gradient + Hessian" if what == "evaluate" else "whole fit")
         axis.set_xlabel("times as fast as NumPy")
