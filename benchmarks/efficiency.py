@@ -61,21 +61,23 @@ class Case:
         }
 
 
-def time_case(x: np.ndarray, y: np.ndarray, sizes: tuple[int, ...]) -> list[Row]:
-    """Orders 1 and 2 on each number of threads; of doubles also the Hessian by floats, with its relative error."""
-    case, floats = Case(x, y), x.dtype == np.float32
-    rows = [case.time(order, threads, order == 2 and floats) for threads in sizes for order in (1, 2)]
-    if not floats:
-        row = case.time(2, sizes[-1], single=True)
-        exact, found = case.evaluate(2, sizes[-1], single=False), case.evaluate(2, sizes[-1], single=True)
-        assert exact is not None and found is not None
-        rows.append({**row, "difference": float(np.abs(found - exact).max() / np.abs(exact).max())})
-    return rows
+def time_orders(case: Case, sizes: tuple[int, ...]) -> list[Row]:
+    """Orders 1 and 2 on each number of threads, as the library would ask."""
+    floats = case.x.dtype == np.float32
+    return [case.time(order, threads, order == 2 and floats) for threads in sizes for order in (1, 2)]
+
+
+def time_single(case: Case, threads: int) -> Row:
+    """The Hessian by products of floats, with its error relative to the largest entry."""
+    row = case.time(2, threads, single=True)
+    exact, found = case.evaluate(2, threads, single=False), case.evaluate(2, threads, single=True)
+    assert exact is not None and found is not None
+    return {**row, "difference": float(np.abs(found - exact).max() / np.abs(exact).max())}
 
 
 def measure(wide_only: bool) -> dict[str, Any]:
-    """All cases of this process, with its limits."""
-    sizes = teams()
+    """All cases of this process, with its limits; only the wide ones, in C order on all threads, if asked for."""
+    sizes = teams()[-1:] if wide_only else teams()
     limits, rows = Limits(sizes), []
     for shape in LIMIT_SHAPES:
         if wide_only and shape[1] < WIDE:
@@ -83,10 +85,13 @@ def measure(wide_only: bool) -> dict[str, Any]:
         for dtype in DTYPES:
             x, y = make(*shape, dtype)
             limits.measure()
-            rows += time_case(x, y, sizes)
-            if not wide_only:
-                x = np.asfortranarray(x)
-                rows += time_case(x, y, sizes)
+            rows += time_orders(Case(x, y), sizes)
+            if wide_only:
+                continue
+            fortran = Case(np.asfortranarray(x), y)
+            rows += time_orders(fortran, sizes)
+            if dtype == "float64":
+                rows += [time_single(case, sizes[-1]) for case in (Case(x, y), fortran)]
     for row in rows:
         question = {key: row[key] for key in ("dtype", "order", "single", "threads")}
         row["limit"] = limits.seconds(row["rows"], row["columns"], **question)
