@@ -17,7 +17,7 @@ from mlefast import _core
 
 BYTES = 400 << 20  # far more than any cache holds
 AHEAD = (512, 1024, 2048)  # bytes; the best distance differs between machines
-PEAK_ROUNDS = 1_000_000  # about ten milliseconds
+PEAK_ROUNDS = 1_000_000  # some milliseconds, five times as often as memory is read
 SOURCE = Path(__file__).with_name("limits.c")
 
 
@@ -75,7 +75,7 @@ class Limits:
         peak = getattr(self._probe, f"peak_{_core.ISA}_{dtype}")
         peak.argtypes, peak.restype = [ctypes.c_int64, ctypes.c_int], ctypes.c_double
         operations = peak(1000, threads) / 1000 * PEAK_ROUNDS
-        return float(operations / least_seconds(lambda: peak(PEAK_ROUNDS, threads), runs))
+        return float(operations / least_seconds(lambda: peak(PEAK_ROUNDS, threads), 5 * runs))
 
     def seconds(self, rows: int, columns: int, dtype: str, *, order: int, single: bool, threads: int) -> float:
         """The least time of one evaluation: X is read once, and half of a symmetric matrix gets n p^2 operations."""
