@@ -15,7 +15,8 @@ enum { BLOCK_ROWS = 1024 };   /* the unit of the summation tree: never depends o
 /* Rows that are packed at a time. Of rows that lie side by side few, since the sooner memory is read again, the less it
  * waits; of columns many, since each begins at another place. */
 enum { PACKED_ROWS = 16, PACKED_COLUMN_ROWS = 128 };
-enum { HESSIAN_ROWS = 128, TILE_BYTES = 208 << 10 }; /* a tile has as many rows as fit the second-level cache, up to 128 */
+/* A tile has as many rows as fit the second-level cache, up to 128. */
+enum { HESSIAN_ROWS = 128, TILE_BYTES = 208 << 10 };
 
 typedef struct {
     design x;
@@ -155,8 +156,8 @@ static void add_tile_hessian(const question *q, const packed_tile *t, const floa
     else add_hessian_f64(t, t->tile, part, strip, xd1, xd2, hessian, q->stride);
 }
 
-/* Bytes of the following rows to ask for at each row of a register tile, so that all have been asked for when the Hessian
- * is done; 0 where rows do not follow each other in memory. */
+/* Bytes of the following rows to ask for at each row of a register tile, so that all have been asked for when the
+ * Hessian is done; 0 where rows do not follow each other in memory. */
 static int64_t prefetch_step(const question *q) {
     const column *c = q->x.columns;
     int64_t row = q->x.width * element_size(c->type), tiles = 0;

@@ -143,8 +143,8 @@ typedef struct {
     double *eta;
 } packing;
 
-/* `count` rows (VD_LANES or fewer) of a run of columns that lie side by side, all rows at once. `ahead` points to rows that
- * follow, or is NULL: they are asked for from end to end, since memory is fastest in order. */
+/* `count` rows (VD_LANES or fewer) of a run of columns that lie side by side, all rows at once. `ahead` points to rows
+ * that follow, or is NULL: they are asked for from end to end, since memory is fastest in order. */
 INLINE void pack_rows(const char *from, int64_t stride, const char *ahead, int count, int64_t width, int is_float,
                       int unsafe, const packing *to, double *RESTRICT tile, double *eta) {
     const double *scales = to->scale, *shifts = to->shift, *b = to->b;
@@ -163,7 +163,8 @@ INLINE void pack_rows(const char *from, int64_t stride, const char *ahead, int c
             UNROLL
             for (int r = 0; r < count; ++r) {
                 const char *at = from + r * stride + k * size;
-                vd x = lanes == VD_LANES ? load_elements(at, is_float) : load_some_elements(at, lanes, is_float, unsafe);
+                vd x = lanes == VD_LANES ? load_elements(at, is_float)
+                                         : load_some_elements(at, lanes, is_float, unsafe);
                 x = vd_fma(x, scale, shift);
                 vd_store(tile + r * PANEL + k, x);
                 sum[r] = vd_fma(x, coefficient, sum[r]);
@@ -185,7 +186,8 @@ INLINE void pack_by_rows(const column *c, int64_t first, int rows, int64_t width
         count = rows - i < VD_LANES ? rows - i : VD_LANES;
         int safe = stride > 0 && from + (count - 1) * stride + covered <= c[0].after;
         double *tile = to->tile + i * PANEL, *eta = to->eta + i;
-        if (count == VD_LANES && safe) pack_rows(from, stride, from + ahead, VD_LANES, width, is_float, 0, to, tile, eta);
+        if (count == VD_LANES && safe)
+            pack_rows(from, stride, from + ahead, VD_LANES, width, is_float, 0, to, tile, eta);
         else pack_rows(from, stride, NULL, count, width, is_float, 1, to, tile, eta);
     }
 }
@@ -258,7 +260,8 @@ static void pack_tile(const design *x, int64_t first, int rows, const double *b,
         const column *c = x->columns + panel * PANEL;
         int64_t begin = panel * PANEL, left = x->width - begin;
         int64_t width = left < length * PANEL ? left : length * PANEL;
-        const packing to = {x->scale + begin, x->shift + begin, b + begin, tile + panel * panel_stride, panel_stride, eta};
+        const packing to = {x->scale + begin, x->shift + begin, b + begin, tile + panel * panel_stride, panel_stride,
+                            eta};
         if (x->kinds[panel] == ONE_BY_ONE) pack_one_by_one(c, first, rows, (int)width, &to);
         else if (x->kinds[panel] == BY_ROWS && c->type == F32) pack_by_rows(c, first, rows, width, 1, &to);
         else if (x->kinds[panel] == BY_ROWS) pack_by_rows(c, first, rows, width, 0, &to);
