@@ -26,7 +26,7 @@ ALLOWED = {
     "options": {"_core", "errors"},
     "result": {"errors", "data", "likelihoods", "inference", "options", "summary"},
     "summary": {"errors", "result"},
-    "observations": {"_core", "errors", "data", "likelihoods", "options"},
+    "observations": {"_core", "errors", "data", "likelihoods", "objective", "options"},
     "evaluate": {"errors", "likelihoods", "model", "observations", "options"},
     "model": {"_core", "errors", "likelihoods", "objective", "observations"},
     "existence": {"objective", "solvers", "inference", "model"},

@@ -18,7 +18,7 @@ from .errors import (
 from .evaluate import Evaluation, evaluate, likelihood, loglik, nll
 from .fit import fit
 from .formula import fit_formula
-from .likelihoods import Bernoulli, Gamma, Gaussian, NegativeBinomial, Poisson, StudentT
+from .likelihoods import Bernoulli, Gamma, Gaussian, NegativeBinomial, Poisson, StudentT, UserLikelihood
 from .result import Result
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Result",
     "SeparationWarning",
     "StudentT",
+    "UserLikelihood",
     "__version__",
     "evaluate",
     "fit",

@@ -71,7 +71,7 @@ def fit(
         What to do with rows that have a missing value; "drop" counts them in the result.
     names : sequence of str, optional
         Names of the columns; default: those of the frame, or x1, x2, ...
-    solver : {"auto", "irls", "lbfgs"}, default "auto"
+    solver : {"auto", "irls", "lbfgs", "gradient"}, default "auto"
         How to find the maximum; the result says which and why.
     start : array-like of shape (number of parameters,), optional
         Where to start; default: no slopes and the intercept that fits the mean of y, refined on a sample of the rows
@@ -186,6 +186,7 @@ def _minimise(
         first, information = sample_start(objective, model.start())
     else:
         first = model.coordinates.from_user(read_params("start", start, model.names))
+    model.check(model.coordinates.to_user(first))
     solution = SOLVERS[chosen](objective, first, tol=tol, max_iter=max_iter, progress=progress, information=information)
     if not math.isfinite(solution.moments.nll):
         raise DataError(

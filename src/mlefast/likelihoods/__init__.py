@@ -14,6 +14,7 @@ from .gaussian import Gaussian
 from .negative_binomial import NegativeBinomial
 from .poisson import Poisson
 from .student import StudentT
+from .user import UserLikelihood
 
 _BY_NAME: dict[str, type[Likelihood]] = {
     family.name: family for family in (Bernoulli, Gaussian, Poisson, Gamma, NegativeBinomial, StudentT)
@@ -44,6 +45,7 @@ __all__ = [
     "Poisson",
     "StudentT",
     "Totals",
+    "UserLikelihood",
     "Vector",
     "find_likelihood",
     "tally",

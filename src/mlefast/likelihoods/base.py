@@ -57,6 +57,10 @@ class Likelihood:
         """Its name in the table of _core/include/leaves.h, or the address of a function with the same arguments."""
         raise NotImplementedError
 
+    def compiled(self) -> Any:
+        """The leaf as the core takes it."""
+        return _core.Leaf(self.leaf, self.shape)
+
     def encode(self, y: NDArray[Any], name: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """The y of a fit as numbers that the leaf reads, and the classes they stand for."""
         return self.check(y, name), None

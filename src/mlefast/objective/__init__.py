@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """From parameters to moments: the negative log-likelihood, its gradient and its Hessian."""
 
+from .blocks import BlockRows
 from .information import Information
 from .memory import MemoryObjective
 from .protocol import Matrix, Moments, Objective, Precision, Vector
@@ -8,6 +9,7 @@ from .shape import ShapeObjective
 from .standardisation import Standardisation, standardise
 
 __all__ = [
+    "BlockRows",
     "Information",
     "Matrix",
     "MemoryObjective",
