@@ -3,6 +3,7 @@
 
 from .information import Information
 from .memory import MemoryObjective
+from .piecewise import MemoryPiecewise, PiecewiseLinear
 from .protocol import Matrix, Moments, Objective, Precision, Vector
 from .standardisation import Standardisation, standardise
 
@@ -10,8 +11,10 @@ __all__ = [
     "Information",
     "Matrix",
     "MemoryObjective",
+    "MemoryPiecewise",
     "Moments",
     "Objective",
+    "PiecewiseLinear",
     "Precision",
     "Standardisation",
     "Vector",
