@@ -19,6 +19,7 @@ from .protocol import Matrix, Vector
 from .standardisation import Standardisation
 
 Index = NDArray[np.intp]
+_SERIAL_ROWS = 1 << 15  # copies of so few rows lie in the cache of one thread
 
 
 class PiecewiseLinear(Protocol):
@@ -145,7 +146,7 @@ class MemoryPiecewise:
             weights=weights,
             space=self._space,
             quantile=self.quantile,
-            threads=self._threads,
+            threads=1 if len(index) <= _SERIAL_ROWS else self._threads,
         )
 
     def without(self, columns: NDArray[np.bool_]) -> MemoryPiecewise:
