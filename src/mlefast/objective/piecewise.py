@@ -40,6 +40,10 @@ class PiecewiseLinear(Protocol):
         """X d, of shape (rows,)."""
         ...
 
+    def balance(self, params: Vector) -> Vector:
+        """sum_i w_i psi_i x_i with the slopes psi_i = tau - [r_i < 0] of the residuals, 0 where r_i = 0."""
+        ...
+
     def cross(self, values: Vector) -> Vector:
         """sum_i w_i v_i x_i."""
         ...
@@ -84,6 +88,7 @@ class MemoryPiecewise:
         self._space = space
         self._threads = threads
         self._given = _core.Leaf("given")
+        self._laplace = _core.Leaf("laplace", (quantile,))
         self._plain = self._rows(response)
 
     def _rows(self, d1: Vector, d2: Vector | None = None) -> _core.Rows:
@@ -104,6 +109,13 @@ class MemoryPiecewise:
         if self.weights is not None:
             eta[self.weights == 0] = 0.0
         return eta
+
+    def balance(self, params: Vector) -> Vector:
+        """X' (w psi) in one pass."""
+        self.passes += 1.0
+        _, gradient, _, _ = self._plain.evaluate(params, self._laplace, 1, self._threads)
+        assert gradient is not None
+        return -0.5 * gradient
 
     def cross(self, values: Vector) -> Vector:
         """X' (w v) in one pass."""

@@ -16,6 +16,7 @@ import numpy as np
 from mlefast.objective import Information, PiecewiseLinear, Vector
 
 _SHORTEN = 0.9995  # of the way to the border
+_STUCK = 1e-3  # of a step: there is no minimum, or rounding hides it
 _MOST_STEPS = 80
 
 
@@ -38,13 +39,20 @@ def interior_point(
     `fixed` is sum_i w_i psi_i x_i of rows that are not in `objective` and whose slopes psi_i stand: c is minus that.
     `width` is the size of the residuals that may still change their sign, from which the path starts.
     """
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # where there is no minimum, numbers run off
+        return _follow_path(objective, params, fixed, width, tol)
+
+
+def _follow_path(
+    objective: PiecewiseLinear, params: Vector, fixed: Vector, width: float, tol: float
+) -> InteriorPoint:
     tau, weights = objective.quantile, objective.weights
     r = objective.residuals(params)
     a, s, z, u = _on_central_path(r, 0.25 * width)
     total = float(objective.rows if weights is None else np.sum(weights))
     size = np.abs(r) + width
     scale = _sum(weights, size)
-    best = np.inf
+    primal = dual = 1.0
     for step in range(_MOST_STEPS):
         stiffness = 1.0 / (z / a + u / s)
         gap = _sum(weights, z * a + u * s)
@@ -53,9 +61,8 @@ def interior_point(
         infeasible = float(np.abs(missing).max())
         if gap <= tol * scale and infeasible <= tol * total:
             return InteriorPoint(params, a, stiffness, step, True)
-        if not np.isfinite(gap) or (step > 30 and gap > 1e3 * best):
+        if not np.isfinite(gap) or max(primal, dual) < _STUCK:
             break
-        best = min(best, gap)
 
         def direction(xi: Vector | float) -> tuple[Vector, Vector]:
             wanted = stiffness * (r - xi)
@@ -77,7 +84,7 @@ def interior_point(
         u += dual * du
         params = params + dual * db
         r = u - z
-    return InteriorPoint(params, a, stiffness, _MOST_STEPS, False)
+    return InteriorPoint(params, a, stiffness, step, False)
 
 
 def _on_central_path(r: Vector, mu: float) -> tuple[Vector, Vector, Vector, Vector]:

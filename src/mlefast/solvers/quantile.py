@@ -13,6 +13,7 @@ sum_i w_i (rho(r_i) - psi_i r_i) is how much any other parameters could gain at 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +21,8 @@ from numpy.typing import NDArray
 
 from mlefast.objective import Information, Matrix, PiecewiseLinear, Vector
 
-from .interior_point import InteriorPoint, interior_point
-from .vertex import Vertex, choose_basis, follow_edges, near_zero
+from .interior_point import interior_point
+from .vertex import choose_basis, follow_edges, near_zero
 
 Index = NDArray[np.intp]
 _WHOLE = 4096  # rows up to which all are solved at once
@@ -29,7 +30,13 @@ _PER_COLUMN = 60  # rows of the sample and of the last problem per parameter, at
 _REPRESENTATIVE = 0.5  # of the information of all rows, what each direction must have in the sample
 _NEAR = 0.2  # share of the rows of the sample that tell the density at zero
 _CLOSE = 1e-8  # relative gap at which edges take over
+_ROUGH = 1e-5  # relative gap that will do for a sample
+_TIED = 1e-3  # of the mean residual, what is nothing in a sample: more than a few rows there mean ties
+_SHORTER = 0.5  # of the step before, what a Newton step must be to be worth its pass
+_FEW = 0.1  # of the rows near zero, those that a step may still move across
+_EDGES = 10  # times p contradicted rows are as well handled by edges as by another interior point
 _ROUNDS = 30
+_BLOCK = 1 << 15  # rows whose vectors stay in the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +82,8 @@ class _Search:
             self._r = self._objective.residuals(self._vertex.params)
             self._slopes = self._vertex.slopes
             return
-        params, certain = self._from_sample()
-        self._by_signs(params, certain)
+        self._from_sample()
+        self._by_signs()
 
     def _least_squares(self, objective: PiecewiseLinear) -> Vector:
         """Least squares, moved so that a share of about tau of the rows lies below."""
@@ -85,41 +92,51 @@ class _Search:
         level = float(np.quantile(objective.residuals(params), objective.quantile))
         return params + level * information.solve(objective.cross(np.ones(objective.rows)))
 
-    def _solve(self, part: PiecewiseLinear, params: Vector, fixed: Vector, width: float | None) -> bool:
+    def _solve(self, part: PiecewiseLinear, params: Vector, fixed: Vector, basis: Index | None) -> bool:
         """The vertex that is optimal for the rows of `part`; False if there is none, so that more rows are needed."""
-        if width is None:
-            width = _width(part.residuals(params))
-        point = interior_point(part, params, fixed, width=width, tol=_CLOSE)
-        self._steps += point.steps
-        self._vertex = follow_edges(part, fixed, choose_basis(part, point.stiffness))
+        if basis is None:
+            point = interior_point(part, params, fixed, width=_width(part.residuals(params)), tol=_CLOSE)
+            self._steps += point.steps
+            if not point.converged and part.rows < self._objective.rows:
+                return False
+            basis = choose_basis(part, point.stiffness)
+        self._vertex = follow_edges(part, fixed, basis)
         self._pivots += self._vertex.pivots
         return self._vertex.bounded and self._vertex.optimal
 
-    def _from_sample(self) -> tuple[Vector, Index]:
-        """Parameters near the optimum, and rows that weigh so much that they must be looked at one by one."""
-        objective = self._objective
-        rng = np.random.default_rng(0)
-        count = 2 * self._needed
-        index = np.unique(rng.integers(0, objective.rows, count))
+    def _from_sample(self) -> None:
+        """Parameters near the optimum, and rows that must be looked at one by one.
+
+        These are rows that weigh much, and a basis, so that the rows looked at determine all parameters.
+        """
+        objective, count = self._objective, 2 * self._needed
+        index = np.unique(np.random.default_rng(0).integers(0, objective.rows, count))
         if self._present is not None:
             index = index[self._present[index]]
-        certain = np.zeros(0, dtype=np.intp)
-        weights = self._sample_weights(index)
-        part = objective.take(index, weights)
+        part = objective.take(index, self._sample_weights(index))
+        heavy = np.zeros(0, dtype=np.intp)
         if not self._represents(part):
-            h = objective.leverages(self._information.whiten_matrix())
-            certain = np.flatnonzero(h > 4.0 * objective.size / count)
-            index = np.setdiff1d(index, certain)
-            own = np.ones(len(certain)) if objective.weights is None else objective.weights[certain].astype(np.float64)
+            heavy = np.flatnonzero(objective.leverages(self._information.whiten_matrix()) > 4.0 * objective.size / count)
+            index = np.setdiff1d(index, heavy)
+            own = np.ones(len(heavy)) if objective.weights is None else objective.weights[heavy].astype(np.float64)
             weights = np.hstack([self._sample_weights(index), own])
-            index = np.hstack([index, certain])
+            index = np.hstack([index, heavy])
             part = objective.take(index, weights)
         params = self._least_squares(part)
-        point = interior_point(
-            part, params, np.zeros(objective.size), width=_width(part.residuals(params)), tol=1e-4
-        )
+        r = part.residuals(params)
+        alone = np.zeros(objective.size)
+        point = interior_point(part, params, alone, width=_width(r), tol=_ROUGH)
         self._steps += point.steps
-        return self._refine(part, point.params), certain
+        basis = choose_basis(part, point.stiffness)
+        self._certain = np.union1d(heavy, index[basis])
+        r = np.abs(part.residuals(point.params))
+        nothing = np.maximum(_TIED * _width(r), near_zero(part.response, point.params))
+        self._tied = np.count_nonzero(r <= nothing) > 4 * objective.size
+        if self._tied:
+            self._params = follow_edges(part, alone, basis).params
+            self._balance = objective.balance(self._params)
+        else:
+            self._refine(part, r, point.params)
 
     def _sample_weights(self, index: Index) -> Vector:
         """Weights that make the sample as heavy as the whole."""
@@ -137,90 +154,130 @@ class _Search:
         share = np.linalg.eigvalsh(root.T @ part.gram(np.ones(part.rows)) @ root)
         return bool(share.min() > _REPRESENTATIVE and share.max() < 1.0 / _REPRESENTATIVE)
 
-    def _refine(self, part: PiecewiseLinear, params: Vector) -> Vector:
-        """Newton steps with the gradient of all rows, as long as they become much shorter."""
-        r = np.abs(part.residuals(params))
-        width = float(np.quantile(r, _NEAR * min(1.0, 4.0 * min(part.quantile, 1.0 - part.quantile))))
-        density = Information(part.gram((r <= width) / (2.0 * width)))
-        last = np.inf
-        while True:
-            residuals = self._objective.residuals(params)
-            step = density.solve(self._objective.cross(self._signs(residuals)))
-            length = float(np.sqrt(step @ self._gram @ step / self._total()))
-            if length > 0.5 * last:
-                break
-            params, last = params + step, length
-            expected = 8.0 * length * self._objective.rows * _NEAR / width
-            if expected < self._needed:
-                break
-        self._last = last
-        return params
+    def _refine(self, part: PiecewiseLinear, size: Vector, params: Vector) -> None:
+        """Newton steps with the balance of all rows, until few rows change their sign.
 
-    def _signs(self, r: Vector) -> Vector:
-        tau = self._objective.quantile
-        return np.where(r > 0.0, tau, tau - 1.0)
+        `size` has the absolute residuals of the sample, those near zero tell the density there.
+        """
+        near = _NEAR * min(1.0, 4.0 * min(part.quantile, 1.0 - part.quantile))
+        width = float(np.quantile(size, near))
+        density = Information(part.gram((size <= width) / (2.0 * width)))
+        self._params, self._balance, before = params, self._objective.balance(params), np.inf
+        while True:
+            step = density.solve(self._balance)
+            length = float(np.sqrt(max(0.0, step @ self._gram @ step) / self._total()))
+            if length > _SHORTER * before or length * self._objective.rows * near / width < _FEW * self._needed:
+                return
+            self._params, before = self._params + step, length
+            self._balance = self._objective.balance(self._params)
 
     def _nearest(self, r: Vector, count: int) -> Index:
         """About `count` rows with the smallest residuals, of equal ones random ones."""
         size = np.abs(r)
         if self._present is not None:
             size[~self._present] = np.inf
+        count = min(count, len(size) - 1)
         cut = float(np.partition(size, count)[count])
         index = np.flatnonzero(size <= cut)
-        if len(index) > 2 * count:
-            below, equal = np.flatnonzero(size < cut), np.flatnonzero(size == cut)
-            index = np.union1d(below, np.random.default_rng(0).choice(equal, count, replace=False))
-        return index
+        if len(index) <= 2 * count:
+            return index
+        below, equal = np.flatnonzero(size < cut), np.flatnonzero(size == cut)
+        return np.union1d(below, np.random.default_rng(0).choice(equal, count, replace=False))
 
-    def _by_signs(self, params: Vector, certain: Index) -> None:
-        objective, count = self._objective, self._needed
+    def _by_signs(self) -> None:
+        """Solve for rows near zero while the others keep their slope, until none of these is contradicted."""
+        objective, count, params = self._objective, self._needed, self._params
         r = objective.residuals(params)
-        self._active = np.union1d(self._nearest(r, min(count, objective.rows - 1)), certain)
+        if self._tied:
+            r[np.abs(r) <= near_zero(objective.response, params)] = 0.0
+        self._active = np.union1d(self._nearest(r, count), self._certain)
+        part = objective.take(self._active)
+        self._fix(r, part)
+        basis = None
         for _ in range(_ROUNDS):
-            slopes = self._signs(r)
-            slopes[self._active] = 0.0
-            fixed = objective.cross(slopes)
-            part = objective.take(self._active)
-            while True:
-                solved = self._solve(part, params, fixed, None)
-                slopes[self._active] = self._vertex.slopes
-                r = objective.residuals(self._vertex.params)
-                wrong = self._contradictions(r, slopes)
-                break
-            self._r, self._slopes = r, slopes
-            params = self._vertex.params
-            if solved and not len(wrong):
-                return
-            if not solved:
+            solved = self._solve(part, params, self._fixed, basis)
+            if solved:
+                params = self._vertex.params
+                r = objective.residuals(params)
+                basis = self._active[self._vertex.basis]
+                more = self._contradicted(r)
+            else:
                 count *= 4
-                self._active = np.union1d(self._active, self._nearest(r, min(count, objective.rows - 1)))
-            self._active = np.union1d(self._active, wrong)
+                more = np.setdiff1d(self._nearest(r, count), self._active)
+            if not len(more):
+                break
+            self._fixed = self._fixed - objective.take(more).cross(self._slopes_of(more))
+            self._active = np.union1d(self._active, more)
+            part = objective.take(self._active)
+            basis = np.searchsorted(self._active, basis) if solved and len(more) <= _EDGES * objective.size else None
+        self._r = r
+        self._slopes = self._slopes_of(slice(None))
+        self._slopes[self._active] = self._vertex.slopes
 
-    def _contradictions(self, r: Vector, slopes: Vector) -> Index:
-        """Rows whose residual is not zero and whose slope is not that of its sign."""
-        tau = self._objective.quantile
-        zero = near_zero(self._objective, self._vertex.params)
-        return np.flatnonzero(((r > zero) & (slopes < tau)) | ((r < -zero) & (slopes > tau - 1.0)))
+    def _fix(self, r: Vector, part: PiecewiseLinear) -> None:
+        """The slopes of the rows that are not active: by sign, and what balances them best where r = 0.
+
+        Sets `_fixed`, their sum.
+        """
+        objective, tau = self._objective, self._objective.quantile
+        self._above = r > 0.0
+        self._zero = np.setdiff1d(np.flatnonzero(r == 0.0), self._active)
+        self._zero_slopes = np.zeros(len(self._zero))
+        self._fixed = self._balance - part.balance(self._params)
+        if not self._tied:
+            return
+        slopes = np.zeros(objective.rows)
+        slopes[r == 0.0] = 1.0
+        ties = Information(objective.gram(slopes))
+        slopes *= objective.along(-ties.solve(objective.cross(self._slopes_of(slice(None)) * (r != 0.0))))
+        self._zero_slopes = np.clip(slopes[self._zero], tau - 1.0, tau)
+        slopes = self._slopes_of(slice(None))
+        slopes[self._active] = 0.0
+        self._fixed = objective.cross(slopes)
+
+    def _slopes_of(self, index: Index | slice) -> Vector:
+        """The slopes of rows while they are fixed."""
+        slopes = np.where(self._above[index], self._objective.quantile, self._objective.quantile - 1.0)
+        if isinstance(index, slice):
+            slopes[self._zero] = self._zero_slopes
+        elif len(self._zero):
+            at = np.minimum(np.searchsorted(self._zero, index), len(self._zero) - 1)
+            slopes = np.where(self._zero[at] == index, self._zero_slopes[at], slopes)
+        return slopes
+
+    def _contradicted(self, r: Vector) -> Index:
+        """Rows that are not active and whose residual, if it is not zero, has another sign than their slope."""
+        index = np.setdiff1d(np.union1d(np.flatnonzero((r > 0.0) != self._above), self._zero), self._active)
+        return index[np.abs(r[index]) > near_zero(self._objective.response[index], self._vertex.params)]
 
     def solution(self) -> QuantileSolution:
         """The solution with its proof, made of all rows."""
-        objective, tau, r, slopes = self._objective, self._objective.quantile, self._r, self._slopes
-        loss = np.where(r > 0.0, tau, tau - 1.0) * r
-        value = _sum(objective.weights, loss)
-        lost = _sum(objective.weights, loss - slopes * r)
-        remainder = float(np.abs(self._vertex.params) @ np.abs(objective.cross(slopes)))
+        objective, params = self._objective, self._vertex.params
+        value, lost = self._value_and_loss()
+        remainder = float(np.abs(params) @ np.abs(objective.cross(self._slopes)))
         gap = lost + remainder
+        floor = _sum(objective.weights, near_zero(objective.response, params))  # below, the fit is exact
         return QuantileSolution(
-            self._vertex.params,
-            r,
-            slopes,
+            params,
+            self._r,
+            self._slopes,
             self._active[self._vertex.basis],
             value,
-            gap / value if value > 0.0 else gap,
+            gap / value if value > floor else 0.0,
             self._steps,
             self._pivots,
             len(self._active),
         )
+
+    def _value_and_loss(self) -> tuple[float, float]:
+        """sum_i w_i rho(r_i) and sum_i w_i (rho(r_i) - psi_i r_i), whose terms are not negative, block by block."""
+        objective, values = self._objective, []
+        for first in range(0, objective.rows, _BLOCK):
+            rows = slice(first, first + _BLOCK)
+            r, weights = self._r[rows], None if objective.weights is None else objective.weights[rows]
+            slopes = np.where(r > 0.0, objective.quantile, objective.quantile - 1.0)
+            values.append((_sum(weights, slopes * r), _sum(weights, (slopes - self._slopes[rows]) * r)))
+        return math.fsum(value for value, _ in values), math.fsum(lost for _, lost in values)
 
 
 def _width(r: Vector) -> float:

@@ -40,9 +40,9 @@ class Vertex:
     bounded: bool = True
 
 
-def near_zero(objective: PiecewiseLinear, params: Vector) -> Vector:
+def near_zero(response: Vector, params: Vector) -> Vector:
     """For each row the size of a residual that is rounding only."""
-    return _ZERO * (np.abs(objective.response) + float(np.abs(params).sum()))
+    return _ZERO * (np.abs(response) + float(np.abs(params).sum()))
 
 
 def choose_basis(objective: PiecewiseLinear, stiffness: Vector) -> Index:
@@ -81,7 +81,7 @@ class Edges:
         self._inverse = np.linalg.inv(x)
         self.params = self._solve(x, objective.response[basis])
         self._r = objective.residuals(self.params)
-        self._r[np.abs(self._r) <= near_zero(objective, self.params)] = 0.0
+        self._r[np.abs(self._r) <= near_zero(objective.response, self.params)] = 0.0
         self._s = self._disturbance - objective.along(self._inverse @ self._disturbance[basis])
         self._r[basis] = self._s[basis] = 0.0
         self._side = np.sign(np.where(self._r != 0.0, self._r, self._s))
