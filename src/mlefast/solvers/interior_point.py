@@ -16,7 +16,7 @@ import numpy as np
 from mlefast.objective import Information, PiecewiseLinear, Vector
 
 _SHORTEN = 0.9995  # of the way to the border
-_STUCK = 1e-3  # of a step: there is no minimum, or rounding hides it
+_STUCK = 1e-3  # of a step, or of the gap asked for without a balance: there is no minimum, or rounding hides it
 _MOST_STEPS = 80
 
 
@@ -61,7 +61,7 @@ def _follow_path(
         infeasible = float(np.abs(missing).max())
         if gap <= tol * scale and infeasible <= tol * total:
             return InteriorPoint(params, a, stiffness, step, True)
-        if not np.isfinite(gap) or max(primal, dual) < _STUCK:
+        if not np.isfinite(gap) or gap < _STUCK * tol * scale or max(primal, dual) < _STUCK:
             break
 
         def direction(xi: Vector | float) -> tuple[Vector, Vector]:

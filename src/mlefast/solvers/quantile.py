@@ -35,7 +35,7 @@ _TIED = 1e-3  # of the mean residual, what is nothing in a sample: more than a f
 _SHORTER = 0.5  # of the step before, what a Newton step must be to be worth its pass
 _FEW = 0.1  # of the rows near zero, those that a step may still move across
 _EDGES = 10  # times p contradicted rows are as well handled by edges as by another interior point
-_ROUNDS = 30
+_EQUAL = 0.5  # of a sample: fewer different rows are worth merging all equal ones
 _BLOCK = 1 << 15  # rows whose vectors stay in the cache
 
 
@@ -60,9 +60,39 @@ class QuantileSolution:
 
 def minimise_quantile(objective: PiecewiseLinear, gram: Matrix) -> QuantileSolution:
     """The minimum of a `PiecewiseLinear` whose columns are independent; `gram` is sum_i w_i x_i x_i'."""
-    search = _Search(objective, gram)
+    merged = _merge_equal_rows(objective)
+    if merged is None:
+        search = _Search(objective, gram)
+        search.run()
+        return search.solution()
+    part, first, which = merged
+    search = _Search(part, gram)
     search.run()
+    search.expand(objective, first, which)
     return search.solution()
+
+
+def _merge_equal_rows(objective: PiecewiseLinear) -> tuple[PiecewiseLinear, Index, Index] | None:
+    """Each different row once, with the weights added, its first place, and which one each row equals.
+
+    Rows are told by a random combination of their numbers; a coincidence would show in the gap, which is that of all
+    rows. None where a sample finds few equal rows.
+    """
+    rows = objective.rows
+    if rows <= _WHOLE:
+        return None
+    rng = np.random.default_rng(1)
+    direction, share = rng.uniform(-1.0, 1.0, objective.size), rng.uniform(0.5, 1.0)
+    sample = np.unique(rng.integers(0, rows, _WHOLE))
+    keys = objective.dense(sample) @ direction + share * objective.response[sample]
+    if len(np.unique(keys)) > _EQUAL * len(sample):
+        return None
+    keys = objective.along(direction)
+    keys += share * objective.response
+    if objective.weights is not None:
+        keys[objective.weights == 0] = np.inf
+    _, first, which = np.unique(keys, return_index=True, return_inverse=True)
+    return objective.take(first, np.bincount(which, objective.weights).astype(np.float64)), first, which
 
 
 class _Search:
@@ -81,9 +111,10 @@ class _Search:
             self._active = np.arange(self._objective.rows)
             self._r = self._objective.residuals(self._vertex.params)
             self._slopes = self._vertex.slopes
-            return
-        self._from_sample()
-        self._by_signs()
+        else:
+            self._from_sample()
+            self._by_signs()
+        self._basis = self._active[self._vertex.basis]
 
     def _least_squares(self, objective: PiecewiseLinear) -> Vector:
         """Least squares, moved so that a share of about tau of the rows lies below."""
@@ -194,7 +225,7 @@ class _Search:
         part = objective.take(self._active)
         self._fix(r, part)
         basis = None
-        for _ in range(_ROUNDS):
+        while True:
             solved = self._solve(part, params, self._fixed, basis)
             if solved:
                 params = self._vertex.params
@@ -250,6 +281,13 @@ class _Search:
         index = np.setdiff1d(np.union1d(np.flatnonzero((r > 0.0) != self._above), self._zero), self._active)
         return index[np.abs(r[index]) > near_zero(self._objective.response[index], self._vertex.params)]
 
+    def expand(self, objective: PiecewiseLinear, first: Index, which: Index) -> None:
+        """From the solution of the different rows to that of all."""
+        self._objective = objective
+        self._r = objective.residuals(self._vertex.params)
+        self._slopes = self._slopes[which]
+        self._basis = first[self._basis]
+
     def solution(self) -> QuantileSolution:
         """The solution with its proof, made of all rows."""
         objective, params = self._objective, self._vertex.params
@@ -261,7 +299,7 @@ class _Search:
             params,
             self._r,
             self._slopes,
-            self._active[self._vertex.basis],
+            self._basis,
             value,
             gap / value if value > floor else 0.0,
             self._steps,
