@@ -15,6 +15,7 @@ scale of the residuals as in Stata and statsmodels, whose `vcov="iid"` is the fi
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ from mlefast.objective import Information, Matrix, PiecewiseLinear, Vector
 
 _NORMAL_QUARTILES = 1.34  # the distance between those of a standard normal distribution
 _LEVEL = 0.05
+_CHUNK = 1 << 18  # draws at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,38 @@ def kernel_covariance(objective: PiecewiseLinear, residuals: Vector, gram: Matri
         return np.full_like(gram, np.nan)
     inverse = density.inverse()
     return tau * (1.0 - tau) * (inverse @ gram @ inverse)
+
+
+def bootstrap_covariance(
+    objective: PiecewiseLinear, refit: Callable[[PiecewiseLinear], Vector | None], replicates: int, seed: int
+) -> Matrix:
+    """The covariance of the parameters that `refit` finds for the rows drawn with replacement.
+
+    A row counts as often as its weight says. Draws that do not determine all parameters, for which `refit` gives None, are
+    drawn again; the covariance is NaN if half of them are such.
+    """
+    rng = np.random.default_rng(seed)
+    found: list[Vector] = []
+    for _ in range(2 * replicates):
+        params = refit(objective.reweighted(_draw(objective, rng)))
+        if params is not None:
+            found.append(params)
+        if len(found) == replicates:
+            return np.atleast_2d(np.cov(np.array(found), rowvar=False))
+    return np.full((objective.size, objective.size), np.nan)
+
+
+def _draw(objective: PiecewiseLinear, rng: np.random.Generator) -> Vector:
+    """How often each row is drawn."""
+    weights, rows = objective.weights, objective.rows
+    if weights is not None:
+        total = float(np.sum(weights, dtype=np.float64))
+        return rng.multinomial(round(total), weights / total).astype(np.float64)
+    counts = np.zeros(rows)
+    for first in range(0, rows, _CHUNK):
+        drawn = rng.integers(0, rows, min(_CHUNK, rows - first))
+        np.add.at(counts, drawn, 1.0)
+    return counts
 
 
 def _total(objective: PiecewiseLinear) -> float:

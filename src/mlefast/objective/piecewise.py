@@ -60,6 +60,10 @@ class PiecewiseLinear(Protocol):
         """The same objective on these rows, which are copied, with their own weights or other ones."""
         ...
 
+    def reweighted(self, weights: Vector) -> PiecewiseLinear:
+        """The same rows with other weights."""
+        ...
+
     def leverages(self, factor: Matrix) -> Vector:
         """x_i' A A' x_i for a matrix A of shape (size, size), of shape (rows,)."""
         ...
@@ -159,6 +163,17 @@ class MemoryPiecewise:
             space=self._space,
             quantile=self.quantile,
             threads=1 if len(index) <= _SERIAL_ROWS else self._threads,
+        )
+
+    def reweighted(self, weights: Vector) -> MemoryPiecewise:
+        """The same rows with other weights; nothing is copied."""
+        return MemoryPiecewise(
+            self._design,
+            self.response,
+            weights=weights,
+            space=self._space,
+            quantile=self.quantile,
+            threads=self._threads,
         )
 
     def without(self, columns: NDArray[np.bool_]) -> MemoryPiecewise:

@@ -58,16 +58,39 @@ class QuantileSolution:
     active: int
 
 
-def minimise_quantile(objective: PiecewiseLinear, gram: Matrix) -> QuantileSolution:
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A point near the optimum, and what leads from there to it.
+
+    `density` is sum_i w_i f_i(0) x_i x_i', `rate` the share of the rows per unit of a residual near zero; `certain` are
+    rows to be looked at one by one, among them a basis; `tied` says that many rows have r = 0.
+    """
+
+    params: Vector
+    density: Information
+    rate: float
+    certain: Index
+    tied: bool
+
+
+def neighbour_of(objective: PiecewiseLinear, solution: QuantileSolution) -> Neighbour:
+    """The solution as a point near those of the same rows with other weights."""
+    size = np.abs(solution.residuals)
+    tied = _are_tied(objective, solution.params, size)
+    density, rate = _density(objective, size, _width(size) if tied else None)
+    return Neighbour(solution.params, density, rate, solution.basis, tied)
+
+
+def minimise_quantile(objective: PiecewiseLinear, gram: Matrix, near: Neighbour | None = None) -> QuantileSolution:
     """The minimum of a `PiecewiseLinear` whose columns are independent; `gram` is sum_i w_i x_i x_i'."""
-    merged = _merge_equal_rows(objective)
+    merged = None if near else _merge_equal_rows(objective)
     if merged is None:
         search = _Search(objective, gram)
-        search.run()
+        search.run(near)
         return search.solution()
     part, first, which = merged
     search = _Search(part, gram)
-    search.run()
+    search.run(None)
     search.expand(objective, first, which)
     return search.solution()
 
@@ -104,7 +127,7 @@ class _Search:
         self._needed = max(_WHOLE, _PER_COLUMN * objective.size)
         self._present = None if objective.weights is None else objective.weights > 0
 
-    def run(self) -> None:
+    def run(self, near: Neighbour | None) -> None:
         if self._objective.rows <= 2 * self._needed:
             params = self._least_squares(self._objective)
             self._solve(self._objective, params, np.zeros(self._objective.size), None)
@@ -112,7 +135,7 @@ class _Search:
             self._r = self._objective.residuals(self._vertex.params)
             self._slopes = self._vertex.slopes
         else:
-            self._from_sample()
+            self._approach(near or self._from_sample())
             self._by_signs()
         self._basis = self._active[self._vertex.basis]
 
@@ -135,11 +158,8 @@ class _Search:
         self._pivots += self._vertex.pivots
         return self._vertex.bounded and self._vertex.optimal
 
-    def _from_sample(self) -> None:
-        """Parameters near the optimum, and rows that must be looked at one by one.
-
-        These are rows that weigh much, and a basis, so that the rows looked at determine all parameters.
-        """
+    def _from_sample(self) -> Neighbour:
+        """The optimum of a sample, and of all rows those that weigh much."""
         objective, count = self._objective, 2 * self._needed
         index = np.unique(np.random.default_rng(0).integers(0, objective.rows, count))
         if self._present is not None:
@@ -159,15 +179,11 @@ class _Search:
         point = interior_point(part, params, alone, width=_width(r), tol=_ROUGH)
         self._steps += point.steps
         basis = choose_basis(part, point.stiffness)
-        self._certain = np.union1d(heavy, index[basis])
-        r = np.abs(part.residuals(point.params))
-        nothing = np.maximum(_TIED * _width(r), near_zero(part.response, point.params))
-        self._tied = np.count_nonzero(r <= nothing) > 4 * objective.size
-        if self._tied:
-            self._params = follow_edges(part, alone, basis).params
-            self._balance = objective.balance(self._params)
-        else:
-            self._refine(part, r, point.params)
+        size = np.abs(part.residuals(point.params))
+        tied = _are_tied(part, point.params, size)
+        params = follow_edges(part, alone, basis).params if tied else point.params
+        density, rate = _density(part, size, _width(size) if tied else None)
+        return Neighbour(params, density, rate, np.union1d(heavy, index[basis]), tied)
 
     def _sample_weights(self, index: Index) -> Vector:
         """Weights that make the sample as heavy as the whole."""
@@ -185,19 +201,15 @@ class _Search:
         share = np.linalg.eigvalsh(root.T @ part.gram(np.ones(part.rows)) @ root)
         return bool(share.min() > _REPRESENTATIVE and share.max() < 1.0 / _REPRESENTATIVE)
 
-    def _refine(self, part: PiecewiseLinear, size: Vector, params: Vector) -> None:
-        """Newton steps with the balance of all rows, until few rows change their sign.
-
-        `size` has the absolute residuals of the sample, those near zero tell the density there.
-        """
-        near = _NEAR * min(1.0, 4.0 * min(part.quantile, 1.0 - part.quantile))
-        width = float(np.quantile(size, near))
-        density = Information(part.gram((size <= width) / (2.0 * width)))
-        self._params, self._balance, before = params, self._objective.balance(params), np.inf
-        while True:
-            step = density.solve(self._balance)
+    def _approach(self, near: Neighbour) -> None:
+        """Newton steps with the balance of all rows, until few rows change their sign; none where rows are tied."""
+        rows, needed = self._objective.rows, self._needed
+        self._certain, self._tied = near.certain, near.tied
+        self._params, self._balance, before = near.params, self._objective.balance(near.params), np.inf
+        while not near.tied:
+            step = near.density.solve(self._balance)
             length = float(np.sqrt(max(0.0, step @ self._gram @ step) / self._total()))
-            if length > _SHORTER * before or length * self._objective.rows * near / width < _FEW * self._needed:
+            if length > _SHORTER * before or length * rows * near.rate < _FEW * needed:
                 return
             self._params, before = self._params + step, length
             self._balance = self._objective.balance(self._params)
@@ -316,6 +328,20 @@ class _Search:
             slopes = np.where(r > 0.0, objective.quantile, objective.quantile - 1.0)
             values.append((_sum(weights, slopes * r), _sum(weights, (slopes - self._slopes[rows]) * r)))
         return math.fsum(value for value, _ in values), math.fsum(lost for _, lost in values)
+
+
+def _are_tied(objective: PiecewiseLinear, params: Vector, size: Vector) -> bool:
+    """Whether more rows than a vertex needs have a residual that is nothing."""
+    nothing = np.maximum(_TIED * _width(size), near_zero(objective.response, params))
+    return bool(np.count_nonzero(size <= nothing) > 4 * objective.size)
+
+
+def _density(objective: PiecewiseLinear, size: Vector, width: float | None) -> tuple[Information, float]:
+    """sum_i w_i f_i(0) x_i x_i', from the rows with the smallest residuals, and the share of the rows per unit."""
+    share = _NEAR * min(1.0, 4.0 * min(objective.quantile, 1.0 - objective.quantile))
+    if width is None:
+        width = float(np.quantile(size, share))
+    return Information(objective.gram((size <= width) / (2.0 * width))), share / width
 
 
 def _width(r: Vector) -> float:
