@@ -126,7 +126,7 @@ def _total(objective: PiecewiseLinear) -> float:
 
 
 def _sum(weights: Vector | None, values: Vector) -> float:
-    return float(values.sum() if weights is None else values @ weights)
+    return float(np.sum(values if weights is None else values * weights))
 
 
 def _deviation(values: Vector, weights: Vector | None) -> float:

@@ -104,4 +104,4 @@ def _reach(*pairs: tuple[Vector, Vector]) -> float:
 
 
 def _sum(weights: Vector | None, values: Vector) -> float:
-    return float(values.sum() if weights is None else values @ weights)
+    return float(np.sum(values if weights is None else values * weights))

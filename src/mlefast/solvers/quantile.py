@@ -31,7 +31,8 @@ _REPRESENTATIVE = 0.5  # of the information of all rows, what each direction mus
 _NEAR = 0.2  # share of the rows of the sample that tell the density at zero
 _CLOSE = 1e-8  # relative gap at which edges take over
 _ROUGH = 1e-5  # relative gap that will do for a sample
-_TIED = 1e-3  # of the mean residual, what is nothing in a sample: more than a few rows there mean ties
+_NOTHING = 1e-3  # of the mean residual, what is nothing in a sample that was solved roughly
+_TIES = 4  # times p rows without a residual are more than a vertex needs
 _SHORTER = 0.5  # of the step before, what a Newton step must be to be worth its pass
 _FEW = 0.1  # of the rows near zero, those that a step may still move across
 _EDGES = 10  # times p contradicted rows are as well handled by edges as by another interior point
@@ -76,7 +77,7 @@ class Neighbour:
 def neighbour_of(objective: PiecewiseLinear, solution: QuantileSolution) -> Neighbour:
     """The solution as a point near those of the same rows with other weights."""
     size = np.abs(solution.residuals)
-    tied = _are_tied(objective, solution.params, size)
+    tied = _count_ties(objective, solution.params, size, 0.0) > _TIES * objective.size
     density, rate = _density(objective, size, _width(size) if tied else None)
     return Neighbour(solution.params, density, rate, solution.basis, tied)
 
@@ -180,7 +181,7 @@ class _Search:
         self._steps += point.steps
         basis = choose_basis(part, point.stiffness)
         size = np.abs(part.residuals(point.params))
-        tied = _are_tied(part, point.params, size)
+        tied = _count_ties(part, point.params, size, _NOTHING * _width(size)) > _TIES * part.size
         params = follow_edges(part, alone, basis).params if tied else point.params
         density, rate = _density(part, size, _width(size) if tied else None)
         return Neighbour(params, density, rate, np.union1d(heavy, index[basis]), tied)
@@ -264,7 +265,9 @@ class _Search:
         """
         objective, tau = self._objective, self._objective.quantile
         self._above = r > 0.0
-        self._zero = np.setdiff1d(np.flatnonzero(r == 0.0), self._active)
+        nothing = r == 0.0
+        nothing[self._active] = False
+        self._zero = np.flatnonzero(nothing)
         self._zero_slopes = np.zeros(len(self._zero))
         self._fixed = self._balance - part.balance(self._params)
         if not self._tied:
@@ -290,7 +293,10 @@ class _Search:
 
     def _contradicted(self, r: Vector) -> Index:
         """Rows that are not active and whose residual, if it is not zero, has another sign than their slope."""
-        index = np.setdiff1d(np.union1d(np.flatnonzero((r > 0.0) != self._above), self._zero), self._active)
+        doubtful = (r > 0.0) != self._above
+        doubtful[self._zero] = True
+        doubtful[self._active] = False
+        index = np.flatnonzero(doubtful)
         return index[np.abs(r[index]) > near_zero(self._objective.response[index], self._vertex.params)]
 
     def expand(self, objective: PiecewiseLinear, first: Index, which: Index) -> None:
@@ -330,10 +336,9 @@ class _Search:
         return math.fsum(value for value, _ in values), math.fsum(lost for _, lost in values)
 
 
-def _are_tied(objective: PiecewiseLinear, params: Vector, size: Vector) -> bool:
-    """Whether more rows than a vertex needs have a residual that is nothing."""
-    nothing = np.maximum(_TIED * _width(size), near_zero(objective.response, params))
-    return bool(np.count_nonzero(size <= nothing) > 4 * objective.size)
+def _count_ties(objective: PiecewiseLinear, params: Vector, size: Vector, least: float) -> int:
+    """How many rows have a residual that is nothing: no more than `least` or what rounding leaves."""
+    return int(np.count_nonzero(size <= np.maximum(near_zero(objective.response, params), least)))
 
 
 def _density(objective: PiecewiseLinear, size: Vector, width: float | None) -> tuple[Information, float]:
@@ -350,4 +355,4 @@ def _width(r: Vector) -> float:
 
 
 def _sum(weights: Vector | None, values: Vector) -> float:
-    return float(values.sum() if weights is None else values @ weights)
+    return float(np.sum(values if weights is None else values * weights))
