@@ -18,7 +18,8 @@ from mlefast.inference.sparsity import (
 )
 from mlefast.inference.uniqueness import coefficient_ranges
 from mlefast.objective import Information
-from mlefast.solvers.quantile import minimise_quantile, neighbour_of
+from mlefast.solvers.neighbour import neighbour_of
+from mlefast.solvers.quantile import minimise_quantile
 
 from .conftest import make_gram, make_objective
 
@@ -107,7 +108,7 @@ def test_without_spread_there_is_no_density() -> None:
 
 
 def refit_near(objective, solution):
-    near = neighbour_of(objective, solution)
+    near = neighbour_of(objective, solution.params, solution.residuals, solution.basis)
 
     def refit(part):
         gram = make_gram(part)
@@ -120,7 +121,9 @@ def test_the_bootstrap_of_a_median_has_its_exact_variance() -> None:
     """The median of n draws from n numbers is the k-th with a probability that two binomial tails give."""
     n, replicates = 11, 1500
     y = np.sort(np.random.default_rng(8).standard_normal(n))
-    below = [sum(math.comb(n, m) * (k / n) ** m * (1 - k / n) ** (n - m) for m in range(6, n + 1)) for k in range(n + 1)]
+    below = [
+        sum(math.comb(n, m) * (k / n) ** m * (1 - k / n) ** (n - m) for m in range(6, n + 1)) for k in range(n + 1)
+    ]
     probability = np.diff(below)
     mean = probability @ y
     variance, fourth = probability @ (y - mean) ** 2, probability @ (y - mean) ** 4

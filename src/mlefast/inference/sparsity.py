@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlefast.objective import Information, Matrix, PiecewiseLinear, Vector
+from mlefast.objective import Information, Matrix, PiecewiseLinear, Vector, total
 
 _NORMAL_QUARTILES = 1.34  # the distance between those of a standard normal distribution
 _LEVEL = 0.05
@@ -41,7 +41,7 @@ def hall_sheather(nobs: float, quantile: float) -> float:
 
     z = float(ndtri(quantile))
     density = math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
-    width = nobs ** (-1.0 / 3.0) * float(ndtri(1.0 - _LEVEL / 2.0)) ** (2.0 / 3.0)
+    width: float = nobs ** (-1.0 / 3.0) * float(ndtri(1.0 - _LEVEL / 2.0)) ** (2.0 / 3.0)
     width *= (1.5 * density**2 / (2.0 * z * z + 1.0)) ** (1.0 / 3.0)
     while not 0.0 < quantile - width < quantile + width < 1.0:
         width /= 2.0
@@ -53,7 +53,7 @@ def estimate_sparsity(objective: PiecewiseLinear, residuals: Vector) -> Sparsity
     from scipy.special import ndtri
 
     tau, weights = objective.quantile, objective.weights
-    nobs = _total(objective)
+    nobs = _nobs(objective)
     width = hall_sheather(nobs, tau)
     lower, upper = _quartiles(residuals, weights)
     spread = min(_deviation(objective.response, weights), (upper - lower) / _NORMAL_QUARTILES)
@@ -62,7 +62,7 @@ def estimate_sparsity(objective: PiecewiseLinear, residuals: Vector) -> Sparsity
         return Sparsity(math.nan, 0.0)
     near = np.flatnonzero(np.abs(residuals) < bandwidth)
     kernel = epanechnikov(residuals[near] / bandwidth)
-    return Sparsity(_sum(None if weights is None else weights[near], kernel) / (nobs * bandwidth), bandwidth)
+    return Sparsity(total(None if weights is None else weights[near], kernel) / (nobs * bandwidth), bandwidth)
 
 
 def epanechnikov(u: Vector) -> Vector:
@@ -71,13 +71,13 @@ def epanechnikov(u: Vector) -> Vector:
 
 
 def iid_covariance(objective: PiecewiseLinear, gram: Information, sparsity: Sparsity) -> Matrix:
-    """tau (1 - tau) J^-1 / f^2."""
+    """Tau (1 - tau) J^-1 / f^2."""
     tau = objective.quantile
     return gram.inverse() * (tau * (1.0 - tau) / sparsity.density**2)
 
 
 def kernel_covariance(objective: PiecewiseLinear, residuals: Vector, gram: Matrix, sparsity: Sparsity) -> Matrix:
-    """tau (1 - tau) H^-1 J H^-1 with the kernel's density in each row; NaN where H is singular."""
+    """Tau (1 - tau) H^-1 J H^-1 with the kernel's density in each row; NaN where H is singular."""
     tau, width = objective.quantile, sparsity.bandwidth
     if not width > 0.0:
         return np.full_like(gram, np.nan)
@@ -93,8 +93,8 @@ def bootstrap_covariance(
 ) -> Matrix:
     """The covariance of the parameters that `refit` finds for the rows drawn with replacement.
 
-    A row counts as often as its weight says. Draws that do not determine all parameters, for which `refit` gives None, are
-    drawn again; the covariance is NaN if half of them are such.
+    A row counts as often as its weight says. Draws that do not determine all parameters, for which `refit` gives None,
+    are drawn again; the covariance is NaN if half of them are such.
     """
     rng = np.random.default_rng(seed)
     found: list[Vector] = []
@@ -111,8 +111,8 @@ def _draw(objective: PiecewiseLinear, rng: np.random.Generator) -> Vector:
     """How often each row is drawn."""
     weights, rows = objective.weights, objective.rows
     if weights is not None:
-        total = float(np.sum(weights, dtype=np.float64))
-        return rng.multinomial(round(total), weights / total).astype(np.float64)
+        nobs = _nobs(objective)
+        return rng.multinomial(round(nobs), weights / nobs).astype(np.float64)
     counts = np.zeros(rows)
     for first in range(0, rows, _CHUNK):
         drawn = rng.integers(0, rows, min(_CHUNK, rows - first))
@@ -120,13 +120,9 @@ def _draw(objective: PiecewiseLinear, rng: np.random.Generator) -> Vector:
     return counts
 
 
-def _total(objective: PiecewiseLinear) -> float:
+def _nobs(objective: PiecewiseLinear) -> float:
     weights = objective.weights
     return float(objective.rows if weights is None else np.sum(weights, dtype=np.float64))
-
-
-def _sum(weights: Vector | None, values: Vector) -> float:
-    return float(np.sum(values if weights is None else values * weights))
 
 
 def _deviation(values: Vector, weights: Vector | None) -> float:
@@ -150,7 +146,8 @@ def _quartiles(values: Vector, weights: Vector | None) -> tuple[float, float]:
         place = share * (counted[-1] - 1.0)
         below = math.floor(place)
         low, high = (
-            sorted_values[min(int(np.searchsorted(counted, k, side="right")), len(order) - 1)] for k in (below, below + 1)
+            sorted_values[min(int(np.searchsorted(counted, k, side="right")), len(order) - 1)]
+            for k in (below, below + 1)
         )
         return float(low + (place - below) * (high - low))
 

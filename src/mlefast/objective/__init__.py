@@ -3,7 +3,7 @@
 
 from .information import Information
 from .memory import MemoryObjective
-from .piecewise import MemoryPiecewise, PiecewiseLinear
+from .piecewise import MemoryPiecewise, PiecewiseLinear, total
 from .protocol import Matrix, Moments, Objective, Precision, Vector
 from .standardisation import Standardisation, standardise
 
@@ -19,4 +19,5 @@ __all__ = [
     "Standardisation",
     "Vector",
     "standardise",
+    "total",
 ]

@@ -22,6 +22,11 @@ Index = NDArray[np.intp]
 _SERIAL_ROWS = 1 << 15  # copies of so few rows lie in the cache of one thread
 
 
+def total(weights: NDArray[Any] | None, values: Vector) -> float:
+    """sum_i w_i v_i, without BLAS, whose order may depend on its threads."""
+    return float(np.sum(values if weights is None else values * weights))
+
+
 class PiecewiseLinear(Protocol):
     """sum_i w_i rho_tau(r_i) as a function of the parameters; rho_tau(r) = (tau - [r < 0]) r."""
 
@@ -33,7 +38,7 @@ class PiecewiseLinear(Protocol):
     weights: Vector | None
 
     def residuals(self, params: Vector) -> Vector:
-        """y - offset - X b, of shape (rows,); 0 in rows of weight zero."""
+        """Y - offset - X b, of shape (rows,); 0 in rows of weight zero."""
         ...
 
     def along(self, direction: Vector) -> Vector:
@@ -107,7 +112,7 @@ class MemoryPiecewise:
         return self._plain.linear_predictor(direction, self._threads)
 
     def residuals(self, params: Vector) -> Vector:
-        """y - offset - X b in one pass."""
+        """Y - offset - X b in one pass."""
         eta = self.along(params)
         np.subtract(self.response, eta, out=eta)
         if self.weights is not None:

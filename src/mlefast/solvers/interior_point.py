@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlefast.objective import Information, PiecewiseLinear, Vector
+from mlefast.objective import Information, PiecewiseLinear, Vector, total
 
 _SHORTEN = 0.9995  # of the way to the border
 _STUCK = 1e-3  # of a step, or of the gap asked for without a balance: there is no minimum, or rounding hides it
@@ -22,10 +22,9 @@ _MOST_STEPS = 80
 
 @dataclass(frozen=True, slots=True)
 class InteriorPoint:
-    """Parameters, dual values, the weight of each row in the last step (large where r = 0), and whether it converged."""
+    """The end of the path; `stiffness` is the weight of each row in the last step, large where r = 0."""
 
     params: Vector
-    dual: Vector
     stiffness: Vector
     steps: int
     converged: bool
@@ -40,51 +39,70 @@ def interior_point(
     `width` is the size of the residuals that may still change their sign, from which the path starts.
     """
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # where there is no minimum, numbers run off
-        return _follow_path(objective, params, fixed, width, tol)
+        path = _Path(objective, params, fixed, width)
+        for step in range(_MOST_STEPS):
+            if path.near(tol) or path.lost(tol) or step == _MOST_STEPS - 1:
+                break
+            path.advance()
+        return InteriorPoint(path.params, path.stiffness, step, path.near(tol))
 
 
-def _follow_path(
-    objective: PiecewiseLinear, params: Vector, fixed: Vector, width: float, tol: float
-) -> InteriorPoint:
-    tau, weights = objective.quantile, objective.weights
-    r = objective.residuals(params)
-    a, s, z, u = _on_central_path(r, 0.25 * width)
-    total = float(objective.rows if weights is None else np.sum(weights))
-    size = np.abs(r) + width
-    scale = _sum(weights, size)
-    primal = dual = 1.0
-    for step in range(_MOST_STEPS):
-        stiffness = 1.0 / (z / a + u / s)
-        gap = _sum(weights, z * a + u * s)
-        missing = -fixed - objective.cross(a - (1.0 - tau))
-        information = Information(objective.gram(stiffness), most=objective.rows)
-        infeasible = float(np.abs(missing).max())
-        if gap <= tol * scale and infeasible <= tol * total:
-            return InteriorPoint(params, a, stiffness, step, True)
-        if not np.isfinite(gap) or gap < _STUCK * tol * scale or max(primal, dual) < _STUCK:
-            break
+class _Path:
+    """A point near the central path, and the way to the next."""
 
-        def direction(xi: Vector | float) -> tuple[Vector, Vector]:
-            wanted = stiffness * (r - xi)
-            db = information.solve(objective.cross(wanted) - missing)
-            return db, wanted - stiffness * objective.along(db)
+    def __init__(self, objective: PiecewiseLinear, params: Vector, fixed: Vector, width: float) -> None:
+        self._objective = objective
+        self._fixed = fixed
+        self.params = params
+        self._r = objective.residuals(params)
+        self._a, self._s, self._z, self._u = _on_central_path(self._r, 0.25 * width)
+        self._total = total(objective.weights, np.ones(objective.rows))
+        self._scale = total(objective.weights, np.abs(self._r) + width)
+        self._shortest = 1.0
+        self._look()
 
-        db, da = direction(0.0)
+    def _look(self) -> None:
+        """What is known of the point: the gap, what is missing to a balance, and the next step's least squares."""
+        objective, a, s, z, u = self._objective, self._a, self._s, self._z, self._u
+        self.stiffness = 1.0 / (z / a + u / s)
+        self._gap = total(objective.weights, z * a + u * s)
+        self._missing = -self._fixed - objective.cross(a - (1.0 - objective.quantile))
+
+    def near(self, tol: float) -> bool:
+        """Whether the gap is small and the rows balance."""
+        return self._gap <= tol * self._scale and float(np.abs(self._missing).max()) <= tol * self._total
+
+    def lost(self, tol: float) -> bool:
+        """Whether the path leads nowhere: numbers run off, or the gap closes and the rows do not balance."""
+        return not np.isfinite(self._gap) or self._gap < _STUCK * tol * self._scale or self._shortest < _STUCK
+
+    def advance(self) -> None:
+        """A step of the predictor, to see how far it leads, and one with the second order of it."""
+        a, s, z, u, weights = self._a, self._s, self._z, self._u, self._objective.weights
+        information = Information(self._objective.gram(self.stiffness), most=self._objective.rows)
+        _, da = self._direction(information, self._r)
         dz, du = -z - z / a * da, -u + u / s * da
         primal, dual = _reach((a, da), (s, -da)), _reach((z, dz), (u, du))
-        ahead = _sum(weights, (a + primal * da) * (z + dual * dz) + (s - primal * da) * (u + dual * du))
-        mu = gap / (2.0 * total) * (max(ahead, 0.0) / gap) ** 3
-        over, under = mu + da * du, mu - da * dz  # the second-order terms of u s and z a
-        db, da = direction(over / s - under / a)
+        ahead = total(weights, (a + primal * da) * (z + dual * dz) + (s - primal * da) * (u + dual * du))
+        mu = self._gap / (2.0 * self._total) * (max(ahead, 0.0) / self._gap) ** 3
+        over, under = mu + da * du, mu - da * dz
+        db, da = self._direction(information, self._r - (over / s - under / a))
         dz, du = under / a - z - z / a * da, over / s - u + u / s * da
         primal, dual = _reach((a, da), (s, -da)), _reach((z, dz), (u, du))
         a += primal * da
         s -= primal * da
         z += dual * dz
         u += dual * du
-        params = params + dual * db
-        r = u - z
-    return InteriorPoint(params, a, stiffness, step, False)
+        self.params = self.params + dual * db
+        self._r = u - z
+        self._shortest = max(primal, dual)
+        self._look()
+
+    def _direction(self, information: Information, wanted: Vector) -> tuple[Vector, Vector]:
+        """The changes of the parameters and of a: least squares for the change of the residuals that is wanted."""
+        forces = self.stiffness * wanted
+        db = information.solve(self._objective.cross(forces) - self._missing)
+        return db, forces - self.stiffness * self._objective.along(db)
 
 
 def _on_central_path(r: Vector, mu: float) -> tuple[Vector, Vector, Vector, Vector]:
@@ -101,7 +119,3 @@ def _reach(*pairs: tuple[Vector, Vector]) -> float:
     """The longest step, at most 1, that keeps all values positive."""
     steepest = max(float(np.max(-change / value)) for value, change in pairs)
     return min(1.0, _SHORTEN / steepest) if steepest > 0.0 else 1.0
-
-
-def _sum(weights: Vector | None, values: Vector) -> float:
-    return float(np.sum(values if weights is None else values * weights))

@@ -3,14 +3,15 @@
 
 A vertex is the solution of p basic rows, r = 0 in each. Its optimality is decided by the slopes psi_B that make
 sum_i w_i psi_i x_i = 0: all must lie in [tau - 1, tau]. If one does not, its row leaves, and the edge is followed until
-the slope of the objective turns, which passes many kinks at once (Barrodale and Roberts, SIAM J. Numer. Anal. 10, 1973).
+the slope of the objective turns, many kinks later (Barrodale and Roberts, SIAM J. Numer. Anal. 10, 1973).
 
-Where more than p rows have r = 0, edges of length zero could lead in a circle. So y counts as disturbed by an infinitesimal
-multiple of random numbers: rows are ordered by (r, s), with s the residuals of these numbers.
+Where more than p rows have r = 0, edges of length zero could lead in a circle. So y counts as disturbed by an
+infinitesimal multiple of random numbers: rows are ordered by (r, s), with s the residuals of these numbers.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,7 @@ _PIVOTS = 50  # times p, and some more: then something is wrong
 class Vertex:
     """A basic solution: parameters, the slope of each row, the basic rows, and whether it is optimal.
 
-    `bounded` is False if the objective falls for ever along an edge, so that other rows must be looked at.
+    It is not if the objective falls for ever along an edge, so that other rows must be looked at.
     """
 
     params: Vector
@@ -37,7 +38,6 @@ class Vertex:
     basis: Index
     pivots: int
     optimal: bool
-    bounded: bool = True
 
 
 def near_zero(response: Vector, params: Vector) -> Vector:
@@ -46,7 +46,7 @@ def near_zero(response: Vector, params: Vector) -> Vector:
 
 
 def choose_basis(objective: PiecewiseLinear, stiffness: Vector) -> Index:
-    """p independent rows, among the stiffest: a QR factorisation with pivoting takes the largest that are left."""
+    """As many independent rows as parameters, of the stiffest: QR with pivoting takes the largest that are left."""
     count, size = _CANDIDATES * objective.size, objective.size
     score = stiffness if objective.weights is None else np.where(objective.weights > 0, stiffness, 0.0)
     while True:
@@ -56,8 +56,8 @@ def choose_basis(objective: PiecewiseLinear, stiffness: Vector) -> Index:
         length = np.linalg.norm(x, axis=1)
         length[length == 0.0] = 1.0
         scaled = x * (np.sqrt(score[rows] / score[rows].max()) / length)[:, np.newaxis]
-        _, triangle, order = qr(scaled.T, mode="economic", pivoting=True)
-        chosen = rows[order[:size]]
+        order = qr(scaled.T, mode="economic", pivoting=True)[2]
+        chosen: Index = rows[order[:size]]
         if count == objective.rows or np.linalg.cond(objective.dense(chosen)) < 1e8:
             return chosen
         count *= 4
@@ -102,7 +102,7 @@ class Edges:
         """How far slopes of basic rows may be off."""
         size = float(np.abs(self._inverse).sum(axis=0).max()) / float(self._weights[self._basis].min())
         largest = float(self._weights.max())
-        return 64.0 * float(np.finfo(np.float64).eps) * np.sqrt(self._objective.rows) * (1.0 + size * largest)
+        return 2.0**-46 * math.sqrt(self._objective.rows) * (1.0 + size * largest)
 
     def worst(self) -> tuple[int, float]:
         """The position in the basis of the slope that is most out of bounds, and by how much: negative if below."""
@@ -114,7 +114,7 @@ class Edges:
     def pivot(self, k: int, off: float) -> bool:
         """Row k of the basis leaves towards the side of its slope; False if no row stops the descent."""
         up = 1.0 if off > 0.0 else -1.0
-        c = self._objective.along(-up * self._inverse[:, k])  # residuals change by -c
+        c = self._objective.along(np.asarray(-up * self._inverse[:, k], dtype=np.float64))  # residuals change by -c
         c[self._basis] = 0.0
         c[np.abs(c) <= 1e-12 * np.abs(c).max(initial=0.0)] = 0.0
         rows = np.flatnonzero((self._side * c > 0.0) & (self._weights > 0.0))
@@ -138,15 +138,12 @@ class Edges:
 def follow_edges(objective: PiecewiseLinear, fixed: Vector, basis: Index) -> Vertex:
     """From the vertex of a basis to an optimal one."""
     edges = Edges(objective, fixed, basis)
-    bounded, optimal, pivots = True, False, 0
-    while pivots <= _PIVOTS * (objective.size + 20):
+    pivots = 0
+    while True:
         k, off = edges.worst()
         optimal = abs(off) <= edges.rounding
-        if optimal:
-            break
-        bounded = edges.pivot(k, off)
-        if not bounded:
+        if optimal or pivots > _PIVOTS * (objective.size + 20) or not edges.pivot(k, off):
             break
         pivots += 1
     slopes = np.clip(edges.slopes, objective.quantile - 1.0, objective.quantile)
-    return Vertex(edges.params, slopes, edges.basis, pivots, optimal, bounded)
+    return Vertex(edges.params, slopes, edges.basis, pivots, optimal)
