@@ -5,6 +5,7 @@ from .information import Information
 from .memory import MemoryObjective
 from .piecewise import MemoryPiecewise, PiecewiseLinear, total
 from .protocol import Matrix, Moments, Objective, Precision, Vector
+from .shape import ShapeObjective
 from .standardisation import Standardisation, standardise
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Objective",
     "PiecewiseLinear",
     "Precision",
+    "ShapeObjective",
     "Standardisation",
     "Vector",
     "standardise",

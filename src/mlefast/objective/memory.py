@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 
 from mlefast import _core
 from mlefast.data import Design, require_finite
-from mlefast.likelihoods import Likelihood
+from mlefast.likelihoods import Likelihood, Totals
 
-from .protocol import Moments, Precision, Vector
+from .protocol import Matrix, Moments, Precision, Vector
 from .standardisation import Standardisation
 
 _NEGLIGIBLE = (1e-3, 1e-9)  # shares of the largest part of a step below which parts are tried without
@@ -30,9 +31,9 @@ class MemoryObjective:
         design: Design,
         y: NDArray[Any],
         likelihood: Likelihood,
+        totals: Totals,
         *,
         size: int,
-        nobs: float,
         threads: int,
         absent: NDArray[np.bool_] | None = None,
         space: Standardisation | None = None,
@@ -41,14 +42,17 @@ class MemoryObjective:
         self._design = design
         self._y = y
         self._likelihood = likelihood
-        self._leaf = _core.Leaf(likelihood.leaf)
+        self._leaf = _core.Leaf(likelihood.leaf, likelihood.shape)
+        self._totals = totals
         self._threads = threads
         self._absent = absent
         self._space = space
         self._step = 1
         self._whole: MemoryObjective = self
         self.size = size
-        self.nobs = nobs
+        self.nobs = float(totals.nobs)
+        self.convex = likelihood.convex
+        self.quadratic = likelihood.quadratic
         self.passes = 0.0
         self.precision: Precision = "mixed" if design.single else "double"
         if space is not None:
@@ -64,19 +68,63 @@ class MemoryObjective:
 
     def moments(self, params: Vector, order: int = 2, precision: Precision = "double") -> Moments:
         """One pass over the rows; DataError names the column if the data cannot be used."""
-        found, finite = self._evaluate(params, order, single=precision == "mixed")
+        loss, gradient, hessian, finite = self._evaluate(params, order, single=precision == "mixed")
         if not finite and order == 2:  # single precision overflows much earlier
-            found, finite = self._evaluate(params, order, single=False)
+            loss, gradient, hessian, finite = self._evaluate(params, order, single=False)
         if finite:
-            return found
+            return self._scaled(loss, gradient, hessian)
         require_finite(self._design, self._absent)
-        return Moments(math.inf, found.gradient, found.hessian)
+        return Moments(math.inf, gradient, hessian)
 
-    def _evaluate(self, params: Vector, order: int, single: bool) -> tuple[Moments, bool]:
+    def _evaluate(self, params: Vector, order: int, single: bool) -> tuple[float, Vector | None, Matrix | None, bool]:
         """What the pass finds, and whether all of it is finite."""
-        nll, gradient, hessian, finite = self._rows.evaluate(params, self._leaf, order, self._threads, single)
         self._count_pass()
-        return Moments(nll, gradient, hessian), finite
+        return self._rows.evaluate(params, self._leaf, order, self._threads, single)
+
+    def _scaled(self, loss: float, gradient: Vector | None, hessian: Matrix | None) -> Moments:
+        """The moments of the NLL at the scale of largest likelihood, from the sums of the loss and its derivatives."""
+        return self._at_scale(self._likelihood.best_scale(loss, self._totals), loss, gradient, hessian)
+
+    def _at_scale(self, scale: float, loss: float, gradient: Vector | None, hessian: Matrix | None) -> Moments:
+        nll, slope, curvature = self._likelihood.at_scale(loss, self._totals, scale)
+        if gradient is not None and slope != 1.0:
+            gradient = gradient * slope
+        if hessian is not None and curvature != 1.0:
+            hessian = hessian * curvature
+        return Moments(nll, gradient, hessian, loss, scale)
+
+    def _sums(self, moments: Moments) -> tuple[Vector | None, Matrix | None]:
+        """Gradient and Hessian of the loss."""
+        _, slope, curvature = self._likelihood.at_scale(moments.loss, self._totals, moments.scale)
+        gradient, hessian = moments.gradient, moments.hessian
+        return None if gradient is None else gradient / slope, None if hessian is None else hessian / curvature
+
+    def rescaled(self, moments: Moments, scale: float) -> Moments:
+        """The moments at another scale."""
+        return self._at_scale(scale, moments.loss, *self._sums(moments))
+
+    def predict(self, moments: Moments, step: Vector) -> Moments:
+        """The moments after a step if the loss is quadratic."""
+        gradient, hessian = self._sums(moments)
+        assert gradient is not None and hessian is not None
+        change = hessian @ step
+        loss = moments.loss + float(gradient @ step) + 0.5 * float(step @ change)
+        return self._scaled(loss, gradient + change, hessian)
+
+    def outer_products(self, params: Vector, moments: Moments) -> Matrix:
+        """The sum of the outer products of the rows' scores, at the scale of the moments."""
+        self._count_pass()
+        products = self._rows.evaluate(params, self._leaf, 2, self._threads, False, True)[2]
+        assert products is not None
+        _, slope, _ = self._likelihood.at_scale(moments.loss, self._totals, moments.scale)
+        return products * slope**2
+
+    def at(self, likelihood: Likelihood, totals: Totals) -> MemoryObjective:
+        """The same rows with another likelihood."""
+        other = copy.copy(self)
+        other._likelihood, other._totals = likelihood, totals
+        other._leaf = _core.Leaf(likelihood.leaf, likelihood.shape)
+        return other
 
     def sample(self, step: int) -> MemoryObjective:
         """The objective of every step-th row."""
@@ -85,8 +133,8 @@ class MemoryObjective:
             self._design,
             self._y,
             self._likelihood,
+            self._totals.share(step),
             size=self.size,
-            nobs=self.nobs / step,
             threads=self._threads,
             absent=self._absent,
         )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Optimisation: solvers see an objective, never data."""
 
-from .choose import choose_solver
+from .choose import SOLVERS, choose_solver
 from .irls import expand, irls, sample_start
 from .lbfgs import lbfgs
 from .neighbour import neighbour_of
@@ -9,6 +9,7 @@ from .protocol import Expansion, Iteration, Progress, Solution
 from .quantile import QuantileSolution, minimise_quantile
 
 __all__ = [
+    "SOLVERS",
     "Expansion",
     "Iteration",
     "Progress",
