@@ -56,8 +56,8 @@ def fit(
     y : array-like of shape (n,)
         Response; for Bernoulli two labels: 0 and 1, booleans, two strings.
     likelihood : str or likelihood object, default "bernoulli"
-        The assumed distribution of y: "bernoulli", "gaussian", "poisson", "gamma", "negative_binomial", "student_t", or
-        an object such as `mlefast.Bernoulli(link="probit")`.
+        The assumed distribution of y: "bernoulli", "gaussian", "laplace", "poisson", "gamma", "negative_binomial",
+        "student_t", or an object such as `mlefast.Laplace(quantile=0.9)`.
     intercept : bool, default True
         Whether to fit an intercept; it comes first and is named `Intercept`.
     weights : array-like of shape (n,), optional

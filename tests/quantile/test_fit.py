@@ -22,7 +22,8 @@ def asymmetric_laplace(quantile, scale):
 @pytest.fixture
 def data():
     rng = np.random.default_rng(1)
-    x = rng.standard_normal((150, 2)) + [1e4, 0.0]
+    x = rng.standard_normal((150, 2))
+    x[:, 0] += 1e4
     return x, 2.0 + x[:, 1] + (1.0 + 0.5 * np.abs(x[:, 1])) * rng.standard_t(3, 150)
 
 
