@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 _PATIENCE = 0.5  # seconds that a fit may take without a word
 _INSTALL = 'pip install "mlefast[cli]"'
-_OPTIONS = "likelihood|missing|solver|threads|tol|max_iter|covariance|scale|quantile"  # those that messages of the library name
+# those that messages of the library name
+_OPTIONS = "likelihood|missing|solver|threads|tol|max_iter|covariance|scale|quantile"
 _QUOTES = "\"'"
 _PACKAGES = ("click", "formulaic", "pandas", "pyarrow", "rich")  # what the extra "cli" installs
 
