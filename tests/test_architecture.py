@@ -32,9 +32,10 @@ ALLOWED = {
     "existence": {"objective", "solvers", "inference", "model"},
     "assessment": {"objective", "solvers", "inference", "model", "existence"},
     "advice": {"errors", "data", "result"},
+    "quantile_fit": {"errors", "data", "likelihoods", "objective", "solvers", "inference", "model", "assessment"},
     "fit": {
         "_core", "errors", "likelihoods", "objective", "solvers", "observations", "options", "model", "assessment", "advice",
-        "result",
+        "quantile_fit", "result",
     },
     "formula": {"errors", "data", "likelihoods", "solvers", "options", "result", "fit"},
     "cli": {"config", "errors", "data", "likelihoods", "solvers", "result", "fit", "formula"},

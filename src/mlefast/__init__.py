@@ -18,7 +18,16 @@ from .errors import (
 from .evaluate import Evaluation, evaluate, likelihood, loglik, nll
 from .fit import fit
 from .formula import fit_formula
-from .likelihoods import Bernoulli, Gamma, Gaussian, NegativeBinomial, Poisson, StudentT, UserLikelihood
+from .likelihoods import (
+    Bernoulli,
+    Gamma,
+    Gaussian,
+    Laplace,
+    NegativeBinomial,
+    Poisson,
+    StudentT,
+    UserLikelihood,
+)
 from .result import Result
 
 __all__ = [
@@ -29,6 +38,7 @@ __all__ = [
     "FormulaError",
     "Gamma",
     "Gaussian",
+    "Laplace",
     "MissingPackageError",
     "MlefastError",
     "MlefastWarning",

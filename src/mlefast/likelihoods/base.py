@@ -47,6 +47,7 @@ class Likelihood:
     whole: ClassVar[bool] = False  # whether y are counts, of which few are different
     scale_name: ClassVar[str | None] = None  # of a scale that is profiled out
     covariance: str = "fisher"  # the kind that suits, if the user asks for none
+    covariances: ClassVar[tuple[str, ...]] = ("fisher", "HC0")  # the kinds that there are
     # whether a maximum always exists, is to be proved from the rows' open sides, or only found to be one nearby
     existence: ClassVar[Literal["always", "to prove", "local"]] = "always"
     shape: tuple[float, ...] = ()  # the numbers that the leaf needs besides

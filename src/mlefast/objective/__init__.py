@@ -4,6 +4,7 @@
 from .blocks import BlockRows
 from .information import Information
 from .memory import MemoryObjective
+from .piecewise import MemoryPiecewise, PiecewiseLinear, total
 from .protocol import Matrix, Moments, Objective, Precision, Vector
 from .shape import ShapeObjective
 from .standardisation import Standardisation, standardise
@@ -13,11 +14,14 @@ __all__ = [
     "Information",
     "Matrix",
     "MemoryObjective",
+    "MemoryPiecewise",
     "Moments",
     "Objective",
+    "PiecewiseLinear",
     "Precision",
     "ShapeObjective",
     "Standardisation",
     "Vector",
     "standardise",
+    "total",
 ]
