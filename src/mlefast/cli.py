@@ -151,6 +151,7 @@ def _build() -> click.Group:
         show_default=True,
         help="How to find the maximum.",
     )
+    @click.option("--multistart", type=click.IntRange(1), default=1, help="Search from so many scattered starts.")
     @click.option("--threads", type=click.IntRange(min=1), help="Default: what the machine allows.")
     @click.option(
         "--tol", type=float, default=1e-6, show_default=True, help="Distance to the maximum, in standard errors."
@@ -293,6 +294,7 @@ def _as_dict(result: Result) -> dict[str, Any]:
             "direction": None if separation.direction is None else [_number(x) for x in separation.direction],
         },
         "shape": result.shape,
+        "optima": [{"nll": optimum.nll, "count": optimum.count} for optimum in result.optima],
         "ranges": None if result.ranges is None else [[_number(x) for x in row] for row in result.ranges],
         "aliased": {alias.name: dict(alias.combination) for alias in result.aliased},
         **{name: getattr(result, name) for name in search},

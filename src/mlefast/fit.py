@@ -3,26 +3,27 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from numpy.typing import ArrayLike
 
 from mlefast import _core
-from mlefast.errors import DataError, OptionError
+from mlefast.errors import OptionError
 from mlefast.likelihoods import Laplace, Likelihood, find_likelihood
-from mlefast.objective import MemoryObjective, ShapeObjective
-from mlefast.solvers import SOLVERS, Progress, Solution, choose_solver, sample_start
+from mlefast.solvers import SOLVERS, Progress, choose_solver
 
 from .advice import warn
 from .assessment import assess, has_constant, null_model
-from .model import Model, specify
+from .model import specify
 from .observations import observe
-from .options import read_flag, read_max_iter, read_params, read_tol, require_choice, resolve_threads
+from .options import read_flag, read_max_iter, read_multistart, read_tol, require_choice, resolve_threads
 from .quantile_fit import fit_quantile
 from .result import Result
+from .search import find_maximum
 
 
 def fit(
@@ -39,6 +40,7 @@ def fit(
     names: Sequence[str] | None = None,
     solver: str = "auto",
     start: ArrayLike | None = None,
+    multistart: int = 1,
     tol: float = 1e-6,
     max_iter: int = 100,
     covariance: str | None = None,
@@ -77,6 +79,9 @@ def fit(
     start : array-like of shape (number of parameters,), optional
         Where to start; default: no slopes and the intercept that fits the mean of y, refined on a sample of the rows
         where there are many.
+    multistart : int, default 1
+        From how many scattered starts to search, for likelihoods that may have several maxima; the best is returned and
+        `optima` lists all. Where the negative log-likelihood is convex one start is enough, and the summary says so.
     tol : float, default 1e-6
         Fit until the estimate is within `tol` standard errors of the exact maximum.
     max_iter : int, default 100
@@ -136,7 +141,7 @@ def fit(
     _require_supported(weight_kind, groups, progress)
     covariance, corrected = _read_covariance(family, covariance), _read_scale(family, scale)
     tol, max_iter, intercept = read_tol(tol), read_max_iter(max_iter), read_flag("intercept", intercept)
-    team = resolve_threads(threads)
+    starts, team = read_multistart(multistart), resolve_threads(threads)
     data = observe(X, y, family, weights=weights, offset=offset, exposure=exposure, missing=missing, names=names)
     model = specify(data, family, intercept, team)
     if isinstance(family, Laplace):
@@ -158,7 +163,13 @@ def fit(
         return result
     objective = model.objective()
     chosen, reason = choose_solver(solver, objective)
-    solution = _minimise(model, objective, chosen, start, tol, max_iter, progress)
+    solution, optima = find_maximum(
+        model,
+        objective,
+        partial(SOLVERS[chosen], objective, tol=tol, max_iter=max_iter, progress=progress),
+        start=start,
+        starts=starts,
+    )
 
     constant = has_constant(model, objective)
     null = null_model(model)
@@ -185,35 +196,11 @@ def fit(
         seconds=time.perf_counter() - began,
         threads=team,
         isa=_core.ISA,
+        optima=tuple(replace(found, params=model.coordinates.to_user(found.params)) for found in optima),
         **assessment,
     )
     warn(result, max_iter)
     return result
-
-
-def _minimise(
-    model: Model,
-    objective: MemoryObjective | ShapeObjective,
-    chosen: str,
-    start: ArrayLike | None,
-    tol: float,
-    max_iter: int,
-    progress: Progress | None,
-) -> Solution:
-    """The solution from the user's start or from a good one; DataError if the linear predictor overflows."""
-    information = None
-    if start is None:
-        first, information = sample_start(objective, model.start())
-    else:
-        first = model.coordinates.from_user(read_params("start", start, model.names))
-    model.check(model.coordinates.to_user(first))
-    solution = SOLVERS[chosen](objective, first, tol=tol, max_iter=max_iter, progress=progress, information=information)
-    if not math.isfinite(solution.moments.nll):
-        raise DataError(
-            "the linear predictor overflows: X times the parameters exceeds the largest double. Start nearer to zero, "
-            "or rescale the columns."
-        )
-    return solution
 
 
 def _read_covariance(likelihood: Likelihood, covariance: Any) -> str:

@@ -13,6 +13,7 @@ from mlefast import _core
 from mlefast.errors import DataError
 from mlefast.likelihoods import Likelihood, Totals, UserLikelihood
 from mlefast.objective import BlockRows, MemoryObjective, Moments, ShapeObjective, Standardisation, Vector, standardise
+from mlefast.solvers import spread_of_starts
 
 from .observations import Observations
 
@@ -137,9 +138,18 @@ class Model:
         eta = self.likelihood.linear(self.data.mean)
         return eta if offset is None else eta - float(np.average(offset, weights=weights))
 
+    def spread(self) -> Vector:
+        """How far apart several starts are: as far as y reaches, or a few units of a linear predictor with a link."""
+        scale = float(np.std(self._some_y())) if self.likelihood.link == "identity" else 1.0
+        return spread_of_starts(self.size - self.estimated, self.estimated, scale or 1.0)
+
     def _shape_start(self) -> tuple[float, ...]:
+        return self.likelihood.start(self._some_y()) if self.estimated else ()
+
+    def _some_y(self) -> Vector:
+        """Evenly spaced values of y."""
         y = self.data.y if self.data.absent is None else self.data.y[~self.data.absent]
-        return self.likelihood.start(y[:: max(1, len(y) // _SAMPLE_ROWS)].astype(np.float64))
+        return y[:: max(1, len(y) // _SAMPLE_ROWS)].astype(np.float64)
 
 
 class _Equal(Likelihood):

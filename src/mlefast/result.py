@@ -20,6 +20,8 @@ from .options import read_number
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mlefast.solvers import Optimum
+
     from .summary import Summary
 
 Vector = NDArray[np.float64]
@@ -35,6 +37,13 @@ class Encoder(Protocol):
     def offset(self, data: Any, offset: Any) -> Any:
         """The offset for a table: what the user gives, a column of that name, or the column of the fit."""
         ...
+
+
+def _natural(name: str, value: float) -> tuple[str, float]:
+    """A parameter itself, where its logarithm was estimated."""
+    if name.startswith("log("):
+        return name[4:-1], math.exp(value)
+    return name, value
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -76,6 +85,8 @@ class Result:
         Parameters that are not determined, and the combination that their columns are.
     passes : float
         How often the data were read; a sample of the rows counts as its share.
+    optima : tuple of Optimum
+        With `multistart`: the distinct maxima that were found (params, nll, count), the best first.
     iterations, solver, solver_reason, seconds, threads, isa
         How the estimate was found.
     classes : array of shape (2,) or None
@@ -125,6 +136,7 @@ class Result:
     isa: str
     scale: float = 1.0
     ranges: NDArray[np.float64] | None = None
+    optima: tuple[Optimum, ...] = ()
     formula: str | None = None
     encoder: Encoder | None = None
 
@@ -144,9 +156,24 @@ class Result:
     @property
     def shape(self) -> dict[str, float]:
         """Estimates of the likelihood's own parameters, such as {"alpha": 0.5}, from those of their logarithms."""
+        return dict(map(_natural, self.family.estimated, self.params[self._coefficients :].tolist()))
+
+    def shape_interval(self, alpha: float = 0.05) -> dict[str, tuple[float, float]]:
+        """Confidence intervals of `shape`, from those of the logarithms.
+
+        Parameters
+        ----------
+        alpha : float, default 0.05
+            One minus the coverage, between 0 and 1.
+
+        Returns
+        -------
+        dict of str to (lower end, upper end)
+        """
+        ends = self.conf_int(alpha)[self._coefficients :].tolist()
         return {
-            name.removeprefix("log(").removesuffix(")"): math.exp(value) if name.startswith("log(") else value
-            for name, value in zip(self.family.estimated, self.params[self._coefficients :].tolist(), strict=True)
+            _natural(name, lower)[0]: (_natural(name, lower)[1], _natural(name, upper)[1])
+            for name, (lower, upper) in zip(self.family.estimated, ends, strict=True)
         }
 
     @property

@@ -290,17 +290,27 @@ def _model_notes(result: Result) -> list[str]:
         )
     elif result.family.quadratic and result.covariance_type == "fisher":
         notes.append("Standard errors and the log-likelihood use the maximum-likelihood value of sigma.")
-    interval = result.conf_int()
-    for name, value, ends in zip(result.shape, result.shape.values(), interval[-len(result.shape) :], strict=False):
-        lower, upper = (_general(math.exp(end)) for end in ends)
-        notes.append(f"{name} = {_general(value)}, with a 95 % interval from {lower} to {upper}.")
+    for name, (lower, upper) in result.shape_interval().items():
+        ends = f"from {_general(lower)} to {_general(upper)}"
+        notes.append(f"{name} = {_general(result.shape[name])}, with a 95 % interval {ends}.")
     if result.covariance_type in _SPARSITY:
         notes.append(_SPARSITY_MEANING[result.covariance_type])
     if result.covariance_type == "HC0" and result.family.covariance == "HC0":
         notes.append("Only the mean is taken from the model; the errors hold whatever the variance of y.")
-    if result.separation.verdict == "local":
-        notes.append("The likelihood may have other maxima: the curvature proves this one only.")
+    notes += _maxima(result)
     return notes
+
+
+def _maxima(result: Result) -> list[str]:
+    """What is known of other maxima."""
+    if result.optima and result.separation.verdict == "exists":
+        return ["One start is enough: the negative log-likelihood is convex, so there is no other maximum."]
+    if result.optima:
+        found = "; ".join(f"log-likelihood {_loglik(-best.nll)} ({best.count} times)" for best in result.optima[:5])
+        return [f"Maxima found from several starts, the best first: {found}."]
+    if result.separation.verdict == "local" and not result.family.convex:
+        return ["The likelihood may have other maxima: the curvature proves this one only. See multistart."]
+    return []
 
 
 def _plural(number: int, noun: str) -> str:

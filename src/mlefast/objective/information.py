@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +75,11 @@ class Information:
             if self.rank:
                 answer[self.kept] = lapack.dpotrs(self._factor, scaled[self.kept], lower=1)[0]
         return answer * self._scale
+
+    def length(self, vector: Vector) -> float:
+        """sqrt(v' H v): how long a step is in standard errors, at least as long as it is for any one parameter."""
+        scaled = np.divide(vector, self._scale)
+        return math.sqrt(max(0.0, float(scaled @ self._unit @ scaled)))
 
     def inverse(self) -> Matrix:
         """H^-1 on the kept columns, zero elsewhere: the covariance of the estimate."""
