@@ -190,6 +190,7 @@ cdef class Rows:
     def evaluate(self, const double[::1] params, Leaf leaf not None, int order, int threads, bint single=False):
         """(nll, gradient or None, Hessian or None, whether all is finite) in one pass over the rows."""
         cdef question q
+        cdef job work
         if params.shape[0] != self.p + self.intercept:
             raise ValueError("params must have %d elements" % (self.p + self.intercept))
         if not 0 <= order <= 2:
@@ -208,7 +209,8 @@ cdef class Rows:
             if shares_columns(&q):
                 by_columns(&q, threads, total)
             else:
-                by_rows(&q, size, threads, total)
+                work = question_job(&q, size)
+                by_rows(&work, threads, total)
             gradient = self.gradient(total) if order > 0 else None
             hessian = self.hessian(total, &q) if order > 1 else None
             return total[NLL], gradient, hessian, self.finite(total, &q)
