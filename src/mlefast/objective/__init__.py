@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """From parameters to moments: the negative log-likelihood, its gradient and its Hessian."""
 
-from .information import Information
+from .information import Information, ProductInformation
 from .memory import MemoryObjective
 from .protocol import Matrix, Moments, Objective, Precision, Vector
+from .softmax import SoftmaxObjective
 from .standardisation import Standardisation, standardise
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "Moments",
     "Objective",
     "Precision",
+    "ProductInformation",
+    "SoftmaxObjective",
     "Standardisation",
     "Vector",
     "standardise",

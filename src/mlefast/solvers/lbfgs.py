@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from mlefast.objective import Information, Objective, Vector
+from mlefast.objective import Information, Objective, ProductInformation, Vector
 
 from .irls import expand, irls
 from .protocol import Iteration, Progress, Solution
@@ -21,8 +21,11 @@ _STRIDE = 16
 _ROWS_PER_COLUMN = 5
 
 
-def _information(objective: Objective, params: Vector) -> Information:
-    """The information at `params`, from a sample of the rows if that has enough of them."""
+def _information(objective: Objective, params: Vector) -> Information | ProductInformation:
+    """The information about `params`: from what the objective knows, or a sample of the rows if that has enough."""
+    known = objective.coordinates(params)
+    if known is not None:
+        return known
     if objective.rows >= _STRIDE * _ROWS_PER_COLUMN * objective.size:
         _, sampled, _ = expand(objective.sample(_STRIDE), params, "mixed")
         if sampled.information.kept.all():
@@ -43,17 +46,22 @@ def lbfgs(
 
     `information` is that at the start, if a sample of the rows has told it already.
     """
-    information = information or _information(objective, start)
-    end, taken = (start, 0) if max_iter == 0 else _search(objective, start, information, tol, max_iter, progress)
+    whitening = information or _information(objective, start)
+    end, taken = (start, 0) if max_iter == 0 else _search(objective, start, whitening, tol, max_iter, progress)
     solution = irls(objective, end, tol=tol, max_iter=max_iter - taken, progress=progress)
-    if solution.information.rank < information.rank:
+    if solution.information.rank < whitening.rank:
         # the weights of some rows died out on the way to a maximum at infinity, which Newton's steps recognise
         return irls(objective, start, tol=tol, max_iter=max_iter, progress=progress)
     return dataclasses.replace(solution, iterations=taken + solution.iterations)
 
 
 def _search(
-    objective: Objective, start: Vector, information: Information, tol: float, max_iter: int, progress: Progress | None
+    objective: Objective,
+    start: Vector,
+    information: Information | ProductInformation,
+    tol: float,
+    max_iter: int,
+    progress: Progress | None,
 ) -> tuple[Vector, int]:
     """Where the search ends, and the number of its iterations."""
     from scipy.optimize import minimize
