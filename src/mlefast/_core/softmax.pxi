@@ -20,14 +20,11 @@ cdef extern from "softmax.h":
     int64_t pair_size(const softmax_question *s) noexcept nogil
     int softmax_tile_rows(const softmax_question *s) noexcept nogil
     softmax_tile softmax_tile_at(const softmax_question *s, int64_t rows, double *memory) noexcept nogil
-    softmax_tile softmax_tile_from(const softmax_tile *t, int64_t row) noexcept nogil
     softmax_scratch softmax_scratch_at(double *memory) noexcept nogil
-    int load_softmax_tile(const softmax_question *s, int64_t first, int rows, const softmax_tile *t,
-                          double *sums) noexcept nogil
-    void add_softmax_gradient(const softmax_question *s, const softmax_tile *t, int rows,
-                              const softmax_scratch *scratch, double *sums) noexcept nogil
-    void add_softmax_pair(const softmax_question *s, const softmax_tile *t, int rows, int64_t k, int64_t l,
-                          const softmax_scratch *scratch, double *hessian) noexcept nogil
+    void evaluate_softmax_part(const softmax_question *s, int64_t first, int64_t rows, int64_t done,
+                               const softmax_tile *all, const softmax_scratch *scratch, double *sums) noexcept nogil
+    void evaluate_softmax_pair(const softmax_question *s, int64_t rows, int64_t k, int64_t l, const softmax_tile *all,
+                               const softmax_scratch *scratch, double *hessian) noexcept nogil
     void evaluate_softmax_block(const softmax_question *s, int64_t first, int64_t rows, double *memory,
                                 double *sums) noexcept nogil
     void scan_softmax_block(const softmax_question *s, int64_t first, int64_t rows, double *memory,
@@ -38,7 +35,7 @@ cdef extern from "softmax.h":
                                          double *nll, double *d2, double *memory) noexcept nogil
 
 cdef enum:
-    SHARED_HESSIAN = 65536  # doubles from which on the threads share one Hessian: half a megabyte
+    SHARED_HESSIAN = 262144  # doubles from which on the threads share one Hessian: two megabytes
 
 
 cdef void evaluate_softmax(const void *asked, int64_t first, int64_t rows, double *memory, double *sums) noexcept nogil:
@@ -112,7 +109,7 @@ cdef int softmax_by_pairs(const softmax_question *s, int threads, double *total)
                     rows = min(<int64_t>BLOCK_ROWS, n - first)
                     tiles = (rows + SHARED_ROWS - 1) // SHARED_ROWS
                     for t in prange(tiles, schedule="dynamic", chunksize=1):
-                        softmax_part(s, first, rows, t, &tile, scratches + thread * scratch_size, tile_sums + t * sums)
+                        softmax_part(s, first, rows, t * SHARED_ROWS, &tile, scratches + thread * scratch_size, tile_sums + t * sums)
                     for pair in prange(pairs, schedule="dynamic", chunksize=1):
                         softmax_pair(s, pair, rows, &tile, scratches + thread * scratch_size, hessian + pair * size)
                     for t in prange(1):
@@ -131,31 +128,21 @@ cdef int softmax_by_pairs(const softmax_question *s, int threads, double *total)
     return 0
 
 
-cdef void softmax_part(const softmax_question *s, int64_t first, int64_t rows, int64_t part, const softmax_tile *all,
+cdef void softmax_part(const softmax_question *s, int64_t first, int64_t rows, int64_t done, const softmax_tile *tile,
                        double *scratch_memory, double *sums) noexcept nogil:
-    """SHARED_ROWS of the rows of a block: all but the Hessian."""
-    cdef int64_t done = part * SHARED_ROWS
-    cdef softmax_tile tile = softmax_tile_from(all, done)
     cdef softmax_scratch scratch = softmax_scratch_at(scratch_memory)
-    cdef int padded
     memset(sums, 0, (HEADER + softmax_gradient_size(s)) * sizeof(double))
-    padded = load_softmax_tile(s, first + done, <int>min(<int64_t>SHARED_ROWS, rows - done), &tile, sums)
-    add_softmax_gradient(s, &tile, padded, &scratch, sums + HEADER)
+    evaluate_softmax_part(s, first, rows, done, tile, &scratch, sums)
 
 
-cdef void softmax_pair(const softmax_question *s, int64_t pair, int64_t rows, const softmax_tile *all,
+cdef void softmax_pair(const softmax_question *s, int64_t pair, int64_t rows, const softmax_tile *tile,
                        double *scratch_memory, double *hessian) noexcept nogil:
-    """The matrix of one pair of classes from all rows of a block."""
-    cdef int64_t k = 0, done = 0, count
-    cdef softmax_tile tile
+    """The matrix of one pair of classes, counted as k = 0; k = 1, l = 0, 1; and so on, from all rows of a block."""
+    cdef int64_t k = 0
     cdef softmax_scratch scratch = softmax_scratch_at(scratch_memory)
     while class_pairs(k + 1) <= pair:
         k += 1
-    while done < rows:
-        tile = softmax_tile_from(all, done)
-        count = min(<int64_t>HESSIAN_ROWS, round_up(rows - done))
-        add_softmax_pair(s, &tile, <int>count, k, pair - class_pairs(k), &scratch, hessian)
-        done += HESSIAN_ROWS
+    evaluate_softmax_pair(s, rows, k, pair - class_pairs(k), tile, &scratch, hessian)
 
 
 cdef void add_later_tiles(double *tile_sums, int64_t tiles, int64_t size) noexcept nogil:

@@ -54,9 +54,13 @@ INLINE int64_t pair_stride(const softmax_question *s) {
 INLINE int64_t pair_size(const softmax_question *s) { return s->width * pair_stride(s); }
 INLINE int64_t softmax_gradient_size(const softmax_question *s) { return s->classes * s->panels * PANEL; }
 
+/* Rows of a tile. A large Hessian is gone through seldom, with as many rows as a block has if they fit the second-level
+ * cache; else rows are used HESSIAN_ROWS at a time. */
+enum { LARGE_HESSIAN = 1 << 14, LARGE_TILE_BYTES = 512 << 10 };
 INLINE int softmax_tile_rows(const softmax_question *s) {
-    int rows = packed_rows(&s->q.x);
-    while (rows < HESSIAN_ROWS && 2 * rows * (s->panels * PANEL + s->classes) * 8 <= TILE_BYTES) rows *= 2;
+    int large = s->q.order == 2 && class_pairs(s->classes) * pair_size(s) > LARGE_HESSIAN, rows = packed_rows(&s->q.x);
+    int64_t most = large ? BLOCK_ROWS : HESSIAN_ROWS, bytes = large ? LARGE_TILE_BYTES : TILE_BYTES;
+    while (rows < most && 2 * rows * (s->panels * PANEL + s->classes) * 8 <= bytes) rows *= 2;
     return rows;
 }
 
@@ -294,21 +298,41 @@ static int load_softmax_tile(const softmax_question *s, int64_t first, int rows,
     return padded;
 }
 
+/* The HESSIAN_ROWS or fewer rows from `done` on of a tile whose `rows` begin at `first`: all but the Hessian. */
+static void evaluate_softmax_part(const softmax_question *s, int64_t first, int64_t rows, int64_t done,
+                                  const softmax_tile *all, const softmax_scratch *scratch, double *sums) {
+    const softmax_tile t = softmax_tile_from(all, done);
+    int count = rows - done < HESSIAN_ROWS ? (int)(rows - done) : HESSIAN_ROWS;
+    int padded = load_softmax_tile(s, first + done, count, &t, sums);
+    if (s->q.order > 0) add_softmax_gradient(s, &t, padded, scratch, sums + HEADER);
+}
+
+/* The matrix of the pair of classes k >= l (from 0) from all `rows` of a tile. */
+static void evaluate_softmax_pair(const softmax_question *s, int64_t rows, int64_t k, int64_t l, const softmax_tile *all,
+                                  const softmax_scratch *scratch, double *hessian) {
+    for (int64_t done = 0; done < rows; done += HESSIAN_ROWS) {
+        const softmax_tile t = softmax_tile_from(all, done);
+        int count = rows - done < HESSIAN_ROWS ? (int)(rows - done) : HESSIAN_ROWS;
+        add_softmax_pair(s, &t, (count + 7) & ~7, k, l, scratch, hessian);
+    }
+}
+
 /* Everything of rows [first, first + rows) of a block by one thread, whose tile lies in `memory`. */
 static void evaluate_softmax_block(const softmax_question *s, int64_t first, int64_t rows, double *memory,
                                    double *sums) {
     int step = softmax_tile_rows(s);
     const softmax_tile t = softmax_tile_at(s, step, memory);
     const softmax_scratch scratch = softmax_scratch_at(memory + softmax_tile_size(s, step));
-    double *gradient = sums + HEADER, *hessian = gradient + softmax_gradient_size(s);
-    for (int64_t done = 0; done < rows; done += step) {
-        int count = rows - done < step ? (int)(rows - done) : step;
-        int padded = load_softmax_tile(s, first + done, count, &t, sums);
-        if (s->q.order > 0) add_softmax_gradient(s, &t, padded, &scratch, gradient);
+    double *hessian = sums + HEADER + softmax_gradient_size(s);
+    for (int64_t begin = 0; begin < rows; begin += step) {
+        int64_t count = rows - begin < step ? rows - begin : step;
+        for (int64_t done = 0; done < count; done += HESSIAN_ROWS)
+            evaluate_softmax_part(s, first + begin, count, done, &t, &scratch, sums);
         if (s->q.order < 2 || s->width == 0) continue;
         double *pair = hessian;
         for (int64_t k = 0; k < s->classes; ++k)
-            for (int64_t l = 0; l <= k; ++l, pair += pair_size(s)) add_softmax_pair(s, &t, padded, k, l, &scratch, pair);
+            for (int64_t l = 0; l <= k; ++l, pair += pair_size(s))
+                evaluate_softmax_pair(s, count, k, l, &t, &scratch, pair);
     }
 }
 
