@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHAPES = [(1_000, 10), (1_000_000, 20), (200_000, 200), (50_000, 1_000)]
+LIMIT_SHAPES = [(1_000_000, 20), (1_000_000, 37), (300_000, 150), (200_000, 200), (50_000, 1_000)]
 DTYPES = ["float64", "float32"]
 
 

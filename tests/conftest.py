@@ -9,12 +9,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mlefast import Result
+from mlefast import Bernoulli, Result
 from mlefast.inference import Certificate, Separation
 
 HANDMADE = {
-    "likelihood": "bernoulli",
-    "link": "logit",
+    "family": Bernoulli(),
     "names": ("Intercept", "hour", "C(carrier)[T.UA]"),
     "response": "late",
     "classes": np.array(["no", "yes"]),
@@ -25,6 +24,10 @@ HANDMADE = {
     "covariance_type": "fisher",
     "llf": -163456.784,
     "llnull": -163500.5,
+    "deviance": 326913.568,
+    "null_deviance": 327001.0,
+    "scale": 1.0,
+    "use_t": False,
     "nobs": 325724.0,
     "rank": 3,
     "dropped": 0,

@@ -27,12 +27,14 @@ ALLOWED = {
     "result": {"errors", "data", "likelihoods", "inference", "options", "summary"},
     "summary": {"errors", "result"},
     "observations": {"_core", "errors", "data", "likelihoods", "options"},
-    "evaluate": {"errors", "likelihoods", "objective", "observations", "options"},
+    "evaluate": {"errors", "likelihoods", "model", "observations", "options"},
     "model": {"_core", "errors", "likelihoods", "objective", "observations"},
-    "assessment": {"objective", "solvers", "inference", "model"},
+    "existence": {"objective", "solvers", "inference", "model"},
+    "assessment": {"objective", "solvers", "inference", "model", "existence"},
     "advice": {"errors", "data", "result"},
     "fit": {
-        "_core", "errors", "likelihoods", "solvers", "observations", "options", "model", "assessment", "advice", "result"
+        "_core", "errors", "likelihoods", "objective", "solvers", "observations", "options", "model", "assessment", "advice",
+        "result",
     },
     "formula": {"errors", "data", "likelihoods", "solvers", "options", "result", "fit"},
     "cli": {"config", "errors", "data", "likelihoods", "solvers", "result", "fit", "formula"},

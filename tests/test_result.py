@@ -85,14 +85,16 @@ def test_an_impossible_alpha_is_refused(handmade, alpha: float) -> None:
         handmade().summary(alpha)
 
 
-def test_information_criteria_and_deviance(handmade) -> None:
+def test_information_criteria(handmade) -> None:
     result = handmade(llf=-100.0, llnull=-125.0, nobs=1000.0, rank=3)
-    assert (result.deviance, result.null_deviance) == (200.0, 250.0)
     assert result.aic == 206.0
     assert math.isclose(result.bic, 200.0 + 3 * math.log(1000))
     assert (result.df_model, result.df_resid) == (2, 997.0)
     assert math.isclose(result.prsquared, 0.2)
     assert result.llr == 50.0
+    assert handmade(deviance=150.0, null_deviance=200.0).rsquared == 0.25
+    # a scale that is estimated is a parameter too, as R counts it
+    assert handmade(llf=-100.0, rank=3, family=mlefast.Gaussian()).aic == 208.0
 
 
 def test_likelihood_ratio_test(handmade) -> None:

@@ -263,7 +263,7 @@ def test_undecided_existence_is_said(handmade) -> None:
 
 
 def test_a_likelihood_needs_no_entry_here(handmade) -> None:
-    assert handmade(likelihood="poisson", link="log", classes=None).summary().title.startswith("Poisson: ")
+    assert handmade(family=mlefast.Poisson(), classes=None).summary().title.startswith("Poisson: ")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from .errors import (
 from .evaluate import Evaluation, evaluate, likelihood, loglik, nll
 from .fit import fit
 from .formula import fit_formula
-from .likelihoods import Bernoulli
+from .likelihoods import Bernoulli, Gamma, Gaussian, NegativeBinomial, Poisson, StudentT
 from .result import Result
 
 __all__ = [
@@ -27,13 +27,18 @@ __all__ = [
     "DataError",
     "Evaluation",
     "FormulaError",
+    "Gamma",
+    "Gaussian",
     "MissingPackageError",
     "MlefastError",
     "MlefastWarning",
+    "NegativeBinomial",
     "OptionError",
+    "Poisson",
     "RankWarning",
     "Result",
     "SeparationWarning",
+    "StudentT",
     "__version__",
     "evaluate",
     "fit",

@@ -32,6 +32,8 @@ def warn(result: Result, max_iter: int) -> None:
             SeparationWarning,
             stacklevel=_CALLER,
         )
+    elif separation.verdict == "unbounded":
+        warnings.warn(_unbounded(separation.columns[0]), SeparationWarning, stacklevel=_CALLER)
     elif not certificate.met:
         warnings.warn(
             f"not converged after {counted(result.iterations, 'iteration')}: {certificate.worst} is "
@@ -47,6 +49,20 @@ def warn(result: Result, max_iter: int) -> None:
             SeparationWarning,
             stacklevel=_CALLER,
         )
+
+
+def _unbounded(name: str) -> str:
+    """What it means that a parameter of the likelihood runs off, and what to do."""
+    told = {
+        "log(alpha)": "the counts vary no more than Poisson's. Use the poisson likelihood.",
+        "log(nu)": "the tails are no heavier than the normal distribution's. Use the gaussian likelihood, or give nu.",
+    }
+    reason = told.get(
+        name,
+        "the model fits y to within rounding. The coefficients are those of a perfect fit, the standard errors mean "
+        "nothing; check whether a column is y itself.",
+    )
+    return f"the likelihood has no maximum, it grows for ever as {name} runs off: {reason}"
 
 
 def _remedy(result: Result, max_iter: int) -> str:

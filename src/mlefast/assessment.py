@@ -1,40 +1,56 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What follows from the solution of a fit: estimate, covariance, certificate, existence, rank, and the null model."""
+"""What follows from the solution of a fit: estimate, covariance, certificate, existence, rank; and the null model."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from mlefast.inference import Separation, certify, find_aliases, judge_existence, spans_constant
-from mlefast.objective import Information, MemoryObjective
-from mlefast.solvers import Expansion, Solution, expand, irls
+from mlefast.inference import certify, find_aliases, spans_constant
+from mlefast.objective import Information, Matrix, MemoryObjective, ShapeObjective
+from mlefast.solvers import Solution, irls
 
+from .existence import judge
 from .model import Model
 
 _SAMPLE_ROWS = 2048
 
 
-def assess(model: Model, objective: MemoryObjective, solution: Solution, tol: float) -> dict[str, Any]:
+class NullModel(NamedTuple):
+    """The model that has an intercept (and the offset) only; NaN where it was not found."""
+
+    loglik: float
+    deviance: float
+    scale: float
+
+
+def assess(
+    model: Model,
+    objective: MemoryObjective | ShapeObjective,
+    solution: Solution,
+    null: NullModel,
+    *,
+    tol: float,
+    covariance: str,
+    corrected: bool,
+) -> dict[str, Any]:
     """The fields of a Result that depend on the solution.
 
     At the solution rows may have no information left, as on the way to infinity. That says nothing about the columns:
-    where it is in doubt, the rank comes from information that is the same in all rows.
+    where it is in doubt, the rank comes from information that is the same in all rows. With `corrected` the scale has
+    nobs - rank in its denominator.
     """
-    space, names = model.space, model.names
-    expansion, gradient = solution.expansion, solution.moments.gradient
+    space, names = model.coordinates, model.names
+    information, gradient = solution.information, solution.moments.gradient
     assert gradient is not None
-    columns = None if expansion.information.kept.all() else _columns(model, objective)
-    separation = _judge(model, objective, expansion, columns)
-    if separation.verdict == "undecided" and solution.converged:
-        # a proof may come from any point, and a Newton step further is nearer to the maximum
-        further = expand(objective, solution.params - expansion.information.solve(gradient), "double")[1]
-        separation = _judge(model, objective, further, columns)
+    columns = None if information.kept.all() and information.definite else _columns(model, objective)
+    separation = judge(model, objective, solution, columns, null.scale)
     if columns is None:
-        columns = expansion.information if separation.verdict == "exists" else _columns(model, objective)
-    information = expansion.information.among(columns.kept)
+        settled = separation.verdict in ("exists", "local")
+        columns = information if settled else _columns(model, objective)
+    information = information.among(columns.kept)
     kept = columns.kept
     vanished = kept & ~information.kept
 
@@ -43,47 +59,53 @@ def assess(model: Model, objective: MemoryObjective, solution: Solution, tol: fl
     params = solution.params.copy()
     for j, vector in columns.null_vectors():
         params += params[j] * vector  # the same eta without the column left out
-    params = space.to_user(params)
-    covariance = space.covariance_to_user(information.inverse())
-    covariance[~information.kept] = covariance[:, ~information.kept] = params[~kept] = np.nan
+    inverse = information.inverse()
     certificate = certify(
         step[kept],
-        np.sqrt(np.diagonal(covariance))[kept],
+        np.sqrt(np.diagonal(space.covariance_to_user(inverse)))[kept],
         gradient[kept],
         solution.decrement,
         tuple(name for name, keep in zip(names, kept, strict=True) if keep),
         tol,
     )
+    freedom = model.data.nobs - columns.rank
+    correction = (model.data.nobs / freedom if freedom > 0.0 else math.nan) if corrected else 1.0
+    params = space.to_user(params)
+    spread = space.covariance_to_user(_sandwich(objective, solution, inverse) if covariance == "HC0" else inverse)
+    spread = spread * correction if covariance == "fisher" else spread
+    spread[~information.kept] = spread[:, ~information.kept] = params[~kept] = np.nan
     return {
         "params": params,
-        "covariance": covariance,
+        "covariance": spread,
         "rank": columns.rank,
         "certificate": certificate,
         "separation": separation,
         "aliased": find_aliases(columns, space.to_user, names),
-        "converged": certificate.met and separation.verdict == "exists",
+        "converged": certificate.met and separation.verdict in ("exists", "local"),
+        "scale": solution.moments.scale * math.sqrt(correction),
+        "llf": -solution.moments.nll,
+        "deviance": _deviance(model, solution, model.size),
     }
 
 
-def _judge(model: Model, objective: MemoryObjective, expansion: Expansion, columns: Information | None) -> Separation:
-    information = expansion.information
-    complete = np.array_equal(information.kept, columns.kept) if columns else information.kept.all()
-    condition = information.condition if complete else math.inf
-    return judge_existence(
-        objective, expansion.params, expansion.step, condition, expansion.precision, model.space, model.names
-    )
+def _sandwich(objective: MemoryObjective | ShapeObjective, solution: Solution, inverse: Matrix) -> Matrix:
+    """H^-1 M H^-1 with M the sum of the outer products of the scores (White, Econometrica 1982)."""
+    assert isinstance(objective, MemoryObjective)
+    return inverse @ objective.outer_products(solution.params, solution.moments) @ inverse
 
 
-def _columns(model: Model, objective: MemoryObjective) -> Information:
-    """The information that is the same in all rows."""
+def _columns(model: Model, objective: MemoryObjective | ShapeObjective) -> Information:
+    """The information that is the same in all rows, and that of the shape parameters for themselves."""
     equal = model.equally_informed(model.intercept)
     hessian = equal.moments(np.zeros(equal.size), 2).hessian
     assert hessian is not None
     objective.passes += equal.passes
-    return Information(hessian, most=model.data.present)
+    padded = np.eye(model.size)
+    padded[: equal.size, : equal.size] = hessian
+    return Information(padded, most=model.data.present + model.estimated)
 
 
-def has_constant(model: Model, objective: MemoryObjective) -> bool:
+def has_constant(model: Model, objective: MemoryObjective | ShapeObjective) -> bool:
     """Whether there is an intercept or a combination of the columns that is constant; mostly a sample says no."""
     if model.intercept:
         return True
@@ -94,10 +116,19 @@ def has_constant(model: Model, objective: MemoryObjective) -> bool:
     return constant
 
 
-def null_loglik(model: Model) -> float:
-    """The log-likelihood of the model with an intercept and the offset only; NaN if it was not found."""
+def _deviance(model: Model, solution: Solution, size: int) -> float:
+    """Twice the loss above the least that the rows can have, at the shape of the solution."""
+    shape = solution.params[size - model.estimated :].tolist()
+    return 2.0 * (solution.moments.loss - float(model.data.totals(model.likelihood.at(shape)).saturated))
+
+
+def null_model(model: Model) -> NullModel:
+    """The model that has an intercept and the offset only."""
     data = model.data
-    if data.offset is None:
-        return model.likelihood.null_loglik(data.y, data.weights)
+    known = model.likelihood.null_loglik(data.y, data.weights) if data.offset is None else None
+    if known is not None:
+        return NullModel(known, -2.0 * known, 1.0)
     solution = irls(model.null(), model.null_start(), tol=1e-6, max_iter=100)
-    return -solution.moments.nll if solution.converged and solution.information.rank == 1 else math.nan
+    if not (solution.converged and solution.information.rank == 1 + model.estimated):
+        return NullModel(math.nan, math.nan, math.nan)
+    return NullModel(-solution.moments.nll, _deviance(model, solution, 1 + model.estimated), solution.moments.scale)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlefast.config import __version__, show_config
 from mlefast.errors import DataError, MissingPackageError, MlefastError, MlefastWarning
-from mlefast.solvers import Iteration
+from mlefast.solvers import SOLVERS, Iteration
 
 if TYPE_CHECKING:
     import click
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 0.5  # seconds that a fit may take without a word
 _INSTALL = 'pip install "mlefast[cli]"'
-_OPTIONS = "likelihood|missing|solver|threads|tol|max_iter"  # those that messages of the library name
+_OPTIONS = "likelihood|missing|solver|threads|tol|max_iter|covariance|scale"  # those that messages of the library name
 _QUOTES = "\"'"
 _PACKAGES = ("click", "formulaic", "pandas", "pyarrow", "rich")  # what the extra "cli" installs
 
@@ -134,9 +134,12 @@ def _build() -> click.Group:
     )
     @click.option("--weights", metavar="COLUMN", help="Column of frequency weights.")
     @click.option("--offset", metavar="COLUMN", help="Column of known parts of the linear predictor.")
+    @click.option("--exposure", metavar="COLUMN", help="Column of amounts to which counts are proportional.")
+    @click.option("--covariance", type=click.Choice(["fisher", "HC0"]), help="Default: what suits the likelihood.")
+    @click.option("--scale", type=click.Choice(["corrected", "mle"]), help="Of Gaussian standard errors: n - p or n.")
     @click.option(
         "--solver",
-        type=click.Choice(["auto", "irls", "lbfgs"]),
+        type=click.Choice(["auto", *SOLVERS]),
         default="auto",
         show_default=True,
         help="How to find the maximum.",
@@ -190,7 +193,7 @@ def _fit(file: str, formula: str, output: str | None, options: dict[str, Any]) -
         require_writable(output)
         if os.path.exists(output) and os.path.exists(file) and os.path.samefile(output, file):
             raise DataError(f"--output {output} is the file of the data, which would be lost. Choose another place.")
-    extra = [options[name] for name in ("weights", "offset") if options[name] is not None]
+    extra = [options[name] for name in ("weights", "offset", "exposure") if options[name] is not None]
     with _warnings_in_lines():
         table = read_table(file, list(dict.fromkeys([*required_columns(formula), *extra])))
         with _ProgressLine() as line:
@@ -224,7 +227,7 @@ def _coefficients(result: Result) -> dict[str, list[Any]]:
     columns = {
         "coef": result.params,
         "std_err": result.bse,
-        "z": result.tvalues,
+        "t" if result.use_t else "z": result.tvalues,
         "p_value": result.pvalues,
         "lower": interval[:, 0],
         "upper": interval[:, 1],
@@ -236,7 +239,19 @@ def _as_dict(result: Result) -> dict[str, Any]:
     """Everything about the fit but the covariance matrix, in types that JSON has."""
     facts = ("likelihood", "link", "formula", "response", "intercept", "rank", "df_model", "dropped", "converged")
     search = ("iterations", "solver", "solver_reason", "threads", "isa", "covariance_type")
-    fit = ("llf", "llnull", "aic", "bic", "deviance", "null_deviance", "prsquared", "llr", "llr_pvalue", "scale")
+    fit = (
+        "llf",
+        "llnull",
+        "aic",
+        "bic",
+        "deviance",
+        "null_deviance",
+        "prsquared",
+        "rsquared",
+        "llr",
+        "llr_pvalue",
+        "scale",
+    )
     certificate, separation, table = result.certificate, result.separation, _coefficients(result)
     return {
         **{name: getattr(result, name) for name in facts},
@@ -258,6 +273,7 @@ def _as_dict(result: Result) -> dict[str, Any]:
             "columns": list(separation.columns),
             "direction": None if separation.direction is None else [_number(x) for x in separation.direction],
         },
+        "shape": result.shape,
         "aliased": {alias.name: dict(alias.combination) for alias in result.aliased},
         **{name: getattr(result, name) for name in search},
         "passes": _number(result.passes),

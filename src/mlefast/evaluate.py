@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from mlefast.errors import DataError, OptionError
 from mlefast.likelihoods import Likelihood, find_likelihood
-from mlefast.objective import MemoryObjective
 
+from .model import specify
 from .observations import observe
-from .options import is_whole, read_flag, read_params, resolve_threads
+from .options import is_whole, read_flag, read_number, read_params, resolve_threads
 
 
 class Evaluation(NamedTuple):
@@ -47,7 +47,7 @@ def evaluate(
     y : array-like of shape (n,)
         Response; for Bernoulli numbers in [0, 1] or two labels.
     params : array-like of shape (p + 1,), or (p,) with intercept=False
-        Where to evaluate; the intercept first.
+        Where to evaluate; the intercept first, shape parameters that the likelihood estimates last.
     likelihood : str or likelihood object, default "bernoulli"
         The assumed distribution.
     order : {0, 1, 2}, default 2
@@ -59,7 +59,7 @@ def evaluate(
     offset : array-like of shape (n,), optional
         Known part of the linear predictor.
     scale : float, default 1.0
-        Scale of the distribution; Bernoulli has none, so only 1.0 is accepted.
+        Scale of the distribution: sigma of Gaussian, the dispersion of Gamma; others have none.
     threads : int, optional
         Default: what the machine, OMP_NUM_THREADS and a container allow. The answer does not depend on it.
 
@@ -85,23 +85,15 @@ def evaluate(
     family = find_likelihood(likelihood)
     if not is_whole(order) or order not in (0, 1, 2):
         raise OptionError(f"order={order!r} must be 0, 1 or 2.")
-    if scale != 1.0:
+    scale = read_number("scale", scale, 0.0, math.inf, "a positive number")
+    if scale != 1.0 and family.scale_name is None:
         raise OptionError(f"scale={scale!r}: the {family.name} likelihood has no scale; leave it at 1.0.")
     intercept = read_flag("intercept", intercept)
     team = resolve_threads(threads)
     data = observe(X, y, family, weights=weights, offset=offset, fractions=True)
-    point = read_params("params", params, data.design.columns, intercept)
-    objective = MemoryObjective(
-        data.rows(intercept),
-        data.design,
-        data.y,
-        family,
-        size=len(point),
-        nobs=data.nobs,
-        threads=team,
-        absent=data.absent,
-    )
-    moments = objective.moments(point, int(order), objective.precision)
+    model = specify(data, family, intercept, team)
+    point = read_params("params", params, model.names)
+    moments = model.evaluate(point, int(order), scale)
     if not math.isfinite(moments.nll):
         raise DataError(
             "the linear predictor overflows: X times params exceeds the largest double. Use smaller params, or rescale "

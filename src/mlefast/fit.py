@@ -13,11 +13,12 @@ from numpy.typing import ArrayLike
 from mlefast import _core
 from mlefast.errors import DataError, OptionError
 from mlefast.likelihoods import Likelihood, find_likelihood
-from mlefast.solvers import Progress, choose_solver, irls, lbfgs, sample_start
+from mlefast.objective import MemoryObjective, ShapeObjective
+from mlefast.solvers import SOLVERS, Progress, Solution, choose_solver, sample_start
 
 from .advice import warn
-from .assessment import assess, has_constant, null_loglik
-from .model import specify
+from .assessment import assess, has_constant, null_model
+from .model import Model, specify
 from .observations import observe
 from .options import read_flag, read_max_iter, read_params, read_tol, require_choice, resolve_threads
 from .result import Result
@@ -32,13 +33,15 @@ def fit(
     weights: Any = None,
     weight_kind: str = "frequency",
     offset: Any = None,
+    exposure: Any = None,
     missing: str = "raise",
     names: Sequence[str] | None = None,
     solver: str = "auto",
     start: ArrayLike | None = None,
     tol: float = 1e-6,
     max_iter: int = 100,
-    covariance: str = "fisher",
+    covariance: str | None = None,
+    scale: str | None = None,
     groups: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -52,7 +55,8 @@ def fit(
     y : array-like of shape (n,)
         Response; for Bernoulli two labels: 0 and 1, booleans, two strings.
     likelihood : str or likelihood object, default "bernoulli"
-        The assumed distribution of y.
+        The assumed distribution of y: "bernoulli", "gaussian", "poisson", "gamma", "negative_binomial", "student_t", or
+        an object such as `mlefast.Bernoulli(link="probit")`.
     intercept : bool, default True
         Whether to fit an intercept; it comes first and is named `Intercept`.
     weights : array-like of shape (n,), optional
@@ -61,21 +65,26 @@ def fit(
         What the weights mean.
     offset : array-like of shape (n,), optional
         Known part of the linear predictor, with coefficient 1.
+    exposure : array-like of shape (n,), optional
+        Positive amounts to which counts are proportional; log(exposure) is added to the offset. For the log link only.
     missing : {"raise", "drop"}, default "raise"
         What to do with rows that have a missing value; "drop" counts them in the result.
     names : sequence of str, optional
         Names of the columns; default: those of the frame, or x1, x2, ...
     solver : {"auto", "irls", "lbfgs"}, default "auto"
         How to find the maximum; the result says which and why.
-    start : array-like of shape (p + 1,), optional
-        Where to start; default: zero (with an offset the intercept that centres it), refined on a sample of the rows
+    start : array-like of shape (number of parameters,), optional
+        Where to start; default: no slopes and the intercept that fits the mean of y, refined on a sample of the rows
         where there are many.
     tol : float, default 1e-6
         Fit until the estimate is within `tol` standard errors of the exact maximum.
     max_iter : int, default 100
         Iterations after which to give up, with a warning.
-    covariance : {"fisher"}, default "fisher"
-        The inverse of the information at the estimate.
+    covariance : {"fisher", "HC0"}, optional
+        "fisher", the default: the inverse of the information at the estimate. "HC0": the sandwich H^-1 M H^-1 with M
+        the sum of the outer products of the scores, valid whatever the variance of y (White, Econometrica 50, 1982).
+    scale : {"corrected", "mle"}, optional
+        For Gaussian standard errors sigma^2 = RSS / (n - p), the default, or RSS / n.
     groups : None
         Reserved for clustered covariances.
     threads : int, optional
@@ -121,40 +130,32 @@ def fit(
     """
     began = time.perf_counter()
     family = find_likelihood(likelihood)
-    _require_supported(weight_kind, covariance, groups, progress)
+    _require_supported(weight_kind, groups, progress)
+    covariance, corrected = _read_covariance(family, covariance), _read_scale(family, scale)
     tol, max_iter, intercept = read_tol(tol), read_max_iter(max_iter), read_flag("intercept", intercept)
     team = resolve_threads(threads)
-    data = observe(X, y, family, weights=weights, offset=offset, missing=missing, names=names)
+    data = observe(X, y, family, weights=weights, offset=offset, exposure=exposure, missing=missing, names=names)
     model = specify(data, family, intercept, team)
-    chosen, reason = choose_solver(solver, data.design.rows, model.size)
+    objective = model.objective()
+    chosen, reason = choose_solver(solver, objective)
+    solution = _minimise(model, objective, chosen, start, tol, max_iter, progress)
 
-    objective, information = model.objective(), None
-    if start is None:
-        first, information = sample_start(objective, model.start())
-    else:
-        first = model.space.from_user(read_params("start", start, data.design.columns, intercept))
-    minimise = irls if chosen == "irls" else lbfgs
-    solution = minimise(objective, first, tol=tol, max_iter=max_iter, progress=progress, information=information)
-    if not math.isfinite(solution.moments.nll):
-        raise DataError(
-            "the linear predictor overflows: X times the parameters exceeds the largest double. Start nearer to zero, "
-            "or rescale the columns."
-        )
-
-    assessment = assess(model, objective, solution, tol)
     constant = has_constant(model, objective)
-    llf = -solution.moments.nll
+    null = null_model(model)
+    assessment = assess(model, objective, solution, null, tol=tol, covariance=covariance, corrected=corrected)
+    if data.design.columns == 0 and intercept:
+        null = null._replace(loglik=assessment["llf"], deviance=assessment["deviance"])
     result = Result(
-        likelihood=family.name,
-        link=family.link,
+        family=family,
         names=model.names,
         response=data.response,
         classes=data.classes,
         intercept=intercept,
         constant=constant,
         covariance_type=covariance,
-        llf=llf,
-        llnull=llf if data.design.columns == 0 else null_loglik(model),
+        use_t=corrected and covariance == "fisher",
+        llnull=null.loglik,
+        null_deviance=null.deviance,
         nobs=data.nobs,
         dropped=data.dropped,
         passes=objective.passes,
@@ -170,9 +171,52 @@ def fit(
     return result
 
 
-def _require_supported(weight_kind: Any, covariance: Any, groups: Any, progress: Any) -> None:
+def _minimise(
+    model: Model,
+    objective: MemoryObjective | ShapeObjective,
+    chosen: str,
+    start: ArrayLike | None,
+    tol: float,
+    max_iter: int,
+    progress: Progress | None,
+) -> Solution:
+    """The solution from the user's start or from a good one; DataError if the linear predictor overflows."""
+    information = None
+    if start is None:
+        first, information = sample_start(objective, model.start())
+    else:
+        first = model.coordinates.from_user(read_params("start", start, model.names))
+    solution = SOLVERS[chosen](objective, first, tol=tol, max_iter=max_iter, progress=progress, information=information)
+    if not math.isfinite(solution.moments.nll):
+        raise DataError(
+            "the linear predictor overflows: X times the parameters exceeds the largest double. Start nearer to zero, "
+            "or rescale the columns."
+        )
+    return solution
+
+
+def _read_covariance(likelihood: Likelihood, covariance: Any) -> str:
+    if covariance is None:
+        return likelihood.covariance
+    require_choice("covariance", covariance, ("fisher", "HC0"))
+    if covariance == "HC0" and likelihood.estimated:
+        raise OptionError(
+            f"covariance='HC0' is not there for likelihoods that estimate {' and '.join(likelihood.estimated)}. Give "
+            "the value, such as NegativeBinomial(alpha=0.5), or use 'fisher'."
+        )
+    return str(covariance)
+
+
+def _read_scale(likelihood: Likelihood, scale: Any) -> bool:
+    """Whether sigma^2 has n - p in its denominator."""
+    require_choice("scale", "corrected" if scale is None else scale, ("corrected", "mle"))
+    if scale is not None and not likelihood.quadratic:
+        raise OptionError(f"scale={scale!r}: only the gaussian likelihood has a choice. Leave it out.")
+    return likelihood.quadratic and scale != "mle"
+
+
+def _require_supported(weight_kind: Any, groups: Any, progress: Any) -> None:
     require_choice("weight_kind", weight_kind, ("frequency",))
-    require_choice("covariance", covariance, ("fisher",))
     if groups is not None:
         raise OptionError("groups is for clustered covariances, which do not exist yet. Leave it at None.")
     if progress is not None and not callable(progress):

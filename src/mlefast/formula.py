@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlefast.data import Column, Design, counted, read_design, read_vector, read_weights
+from mlefast.data import Column, Design, counted, exposed, read_design, read_vector, read_weights
 from mlefast.data.design import require_distinct
 from mlefast.data.files import require_columns
 from mlefast.data.missing import first_rows, missing_values
@@ -47,6 +47,7 @@ class FormulaEncoder:
 
     spec: formulaic.ModelSpec
     offset_name: str | None = None
+    exposure_name: str | None = None
 
     def __call__(self, data: Any) -> Design:
         """The design of a table that has the columns on the right of the formula; NaN in rows that lack a value."""
@@ -62,11 +63,16 @@ class FormulaEncoder:
         return read_design(values, names)
 
     def offset(self, data: Any, offset: Any) -> Any:
-        """The offset for a table: what the user gives, a column of that name, or the column of the fit."""
+        """The offset for a table: what the user gives, a column of that name, or the columns of the fit."""
         if offset is not None and not isinstance(offset, str):
             return offset
+        table = table_of(data, [])
         name = self.offset_name if offset is None else offset
-        return None if name is None else _column(table_of(data, []), name)
+        shift = None if name is None else _column(table, name)
+        if offset is not None or self.exposure_name is None:
+            return shift
+        amount = read_vector(_column(table, self.exposure_name), "exposure", len(table))
+        return exposed(None if shift is None else read_vector(shift, "offset", len(table)), amount).values
 
 
 def required_columns(formula: str) -> list[str]:
@@ -254,12 +260,14 @@ def fit_formula(
     weights: Any = None,
     weight_kind: str = "frequency",
     offset: Any = None,
+    exposure: Any = None,
     missing: str = "raise",
     solver: str = "auto",
     start: ArrayLike | None = None,
     tol: float = 1e-6,
     max_iter: int = 100,
-    covariance: str = "fisher",
+    covariance: str | None = None,
+    scale: str | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Result:
@@ -271,11 +279,11 @@ def fit_formula(
         `response ~ terms` in formulaic's grammar: `C(x)` for categories, `a:b` for products, `0 +` for no intercept.
     data : frame of pandas, polars or Arrow, or dict of columns
         The table, a row per observation.
-    weights, offset : str or array-like of shape (n,), optional
+    weights, offset, exposure : str or array-like of shape (n,), optional
         As in `fit`, or the name of a column.
     missing : {"raise", "drop"}, default "raise"
-        What to do with rows in which a column of the formula, the weights or the offset is missing.
-    likelihood, weight_kind, solver, start, tol, max_iter, covariance, threads, progress
+        What to do with rows in which a column of the formula, the weights, the offset or the exposure is missing.
+    likelihood, weight_kind, solver, start, tol, max_iter, covariance, scale, threads, progress
         As in `fit`.
 
     Returns
@@ -308,14 +316,15 @@ def fit_formula(
     require_no_stray_words(table, _bare_columns(right))
     counts = None if weights is None else read_weights(_column(table, weights), len(table))
     shift = None if offset is None else read_vector(_column(table, offset), "offset", len(table))
+    amount = None if exposure is None else read_vector(_column(table, exposure), "exposure", len(table))
     unweighted = np.zeros(len(table), dtype=np.bool_) if counts is None else counts.values == 0
     lost = missing_in(table, used)
-    for vector in (counts, shift):
-        if vector is not None:
-            lost |= missing_values(vector.values)
+    vectors = [vector for vector in (counts, shift, amount) if vector is not None]
+    for vector in vectors:
+        lost |= missing_values(vector.values)
     lost &= ~unweighted
     if missing == "raise" and lost.any():
-        raise _missing_error(table, used, [vector for vector in (counts, shift) if vector is not None], lost)
+        raise _missing_error(table, used, vectors, lost)
     matrix, rows = _encode(right, table, used, unweighted | lost)
     dropped = len(table) - rows.size - int(unweighted.sum())
     if missing == "raise" and dropped:
@@ -325,8 +334,9 @@ def fit_formula(
             "every row has a missing value, so no row is left. Fill in the columns that are mostly missing."
         )
     if rows.size < len(table):
-        counts, shift = (
-            None if vector is None else vector._replace(values=vector.values[rows]) for vector in (counts, shift)
+        counts, shift, amount = (
+            None if vector is None else vector._replace(values=vector.values[rows])
+            for vector in (counts, shift, amount)
         )
     try:
         result = fit(
@@ -337,12 +347,14 @@ def fit_formula(
             weights=counts,
             weight_kind=weight_kind,
             offset=shift,
+            exposure=amount,
             missing=missing,
             solver=solver,
             start=start,
             tol=tol,
             max_iter=max_iter,
             covariance=covariance,
+            scale=scale,
             threads=threads,
             progress=progress,
         )
@@ -356,7 +368,11 @@ def fit_formula(
         response=str(left),
         formula=formula,
         dropped=dropped + result.dropped,
-        encoder=FormulaEncoder(matrix.model_spec, offset if isinstance(offset, str) else None),
+        encoder=FormulaEncoder(
+            matrix.model_spec,
+            offset if isinstance(offset, str) else None,
+            exposure if isinstance(exposure, str) else None,
+        ),
     )
 
 

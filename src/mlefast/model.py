@@ -3,76 +3,129 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from mlefast import _core
 from mlefast.errors import DataError
-from mlefast.likelihoods import Likelihood
-from mlefast.objective import MemoryObjective, Standardisation, Vector, standardise
+from mlefast.likelihoods import Likelihood, Totals
+from mlefast.objective import MemoryObjective, Moments, ShapeObjective, Standardisation, Vector, standardise
 
 from .observations import Observations
+
+_SAMPLE_ROWS = 2048  # of y, from which shape parameters get their start
 
 
 @dataclass(frozen=True)
 class Model:
-    """What is fitted to what, in the coordinates of `space`."""
+    """What is fitted to what; fits happen in the coordinates of `space`."""
 
     data: Observations
     likelihood: Likelihood
     names: tuple[str, ...]
-    space: Standardisation
+    intercept: bool
     threads: int
 
-    @property
-    def intercept(self) -> bool:
-        """Whether the first parameter is an intercept."""
-        return self.space.intercept
+    @cached_property
+    def space(self) -> Standardisation:
+        """The coordinates of the coefficients."""
+        return standardise(self.data.design.groups, self.data.design.rows, self.intercept)
 
     @property
     def size(self) -> int:
         """Number of parameters."""
         return len(self.names)
 
-    def objective(self) -> MemoryObjective:
+    @property
+    def estimated(self) -> int:
+        """Number of shape parameters, the last ones."""
+        return len(self.likelihood.estimated)
+
+    @cached_property
+    def coordinates(self) -> Standardisation:
+        """Of all parameters: shape parameters are as they are."""
+        return self.space.extended(self.estimated)
+
+    def objective(self) -> MemoryObjective | ShapeObjective:
         """The negative log-likelihood that the fit minimises."""
-        return self._objective(self.data.rows(self.intercept), self.size, self.space)
+        return self._objective(self.data.rows(self.intercept), self.size - self.estimated, self.space)
 
-    def equally_informed(self, intercept: bool) -> MemoryObjective:
-        """The same without the offset, so that at zero all rows have the same information: its rank is the columns'."""
-        rows = self.data.rows(intercept, offset=False)
-        return self._objective(rows, self.data.design.columns + intercept, self.space)
-
-    def null(self) -> MemoryObjective:
+    def null(self) -> MemoryObjective | ShapeObjective:
         """The model that has an intercept (and the offset) only."""
         return self._objective(self.data.rows(True, columns=False), 1, space=None)
 
-    def _objective(self, rows: _core.Rows, size: int, space: Standardisation | None) -> MemoryObjective:
+    def equally_informed(self, intercept: bool) -> MemoryObjective:
+        """The same columns where all rows have the same information, so that its rank is the columns'."""
+        rows = self.data.rows(intercept, offset=False)
+        return self._memory(rows, self.data.design.columns + intercept, self.space, _EQUAL, Totals(self.data.nobs))
+
+    def _objective(
+        self, rows: _core.Rows, size: int, space: Standardisation | None
+    ) -> MemoryObjective | ShapeObjective:
+        likelihood, totals = self.likelihood, self.data.totals
+        if not likelihood.estimated:
+            return self._memory(rows, size, space, likelihood, totals(likelihood))
+        memory = self._memory(rows, size, space, likelihood, Totals(self.data.nobs))
+        return ShapeObjective(memory, likelihood, totals)
+
+    def _memory(
+        self, rows: _core.Rows, size: int, space: Standardisation | None, likelihood: Likelihood, totals: Totals
+    ) -> MemoryObjective:
         data = self.data
         return MemoryObjective(
             rows,
             data.design,
             data.y,
-            self.likelihood,
+            likelihood,
+            totals,
             size=size,
-            nobs=data.nobs,
             threads=self.threads,
             absent=data.absent,
             space=space,
         )
 
+    def evaluate(self, params: Vector, order: int, scale: float) -> Moments:
+        """The moments at parameters of the user's columns and, if the likelihood has one, at a scale of his choice."""
+        objective = self._objective(self.data.rows(self.intercept), self.size - self.estimated, space=None)
+        moments = objective.moments(params, order, objective.precision)
+        if self.likelihood.scale_name is None or not math.isfinite(moments.loss):
+            return moments
+        assert isinstance(objective, MemoryObjective)
+        return objective.rescaled(moments, scale)
+
     def start(self) -> Vector:
-        """Zero; with an offset the intercept is what centres it, since far from zero no row has information."""
-        start = np.zeros(self.size)
+        """No slopes, and the intercept of the null model: far from the maximum no row may have information."""
+        start = np.zeros(self.size - self.estimated)
         if self.intercept:
-            start[0] = self.null_start()[0]
-        return start
+            start[0] = self._null_intercept()
+        return np.hstack([start, self._shape_start()])
 
     def null_start(self) -> Vector:
-        """Where to look for the intercept of the null model."""
-        offset = self.data.offset
-        return np.array([0.0 if offset is None else -np.average(offset, weights=self.data.weights)])
+        """Where to look for the parameters of the null model."""
+        return np.hstack([self._null_intercept(), self._shape_start()])
+
+    def _null_intercept(self) -> float:
+        """The linear predictor of the mean of y, less the mean of the offset."""
+        offset, weights = self.data.offset, self.data.weights
+        eta = self.likelihood.linear(self.data.mean)
+        return eta if offset is None else eta - float(np.average(offset, weights=weights))
+
+    def _shape_start(self) -> tuple[float, ...]:
+        y = self.data.y if self.data.absent is None else self.data.y[~self.data.absent]
+        return self.likelihood.start(y[:: max(1, len(y) // _SAMPLE_ROWS)].astype(np.float64))
+
+
+class _Equal(Likelihood):
+    """Every row has the information 1."""
+
+    name = "equal"
+    leaf = "gaussian"
+
+
+_EQUAL = _Equal()
 
 
 def specify(data: Observations, likelihood: Likelihood, intercept: bool, threads: int) -> Model:
@@ -85,5 +138,10 @@ def specify(data: Observations, likelihood: Likelihood, intercept: bool, threads
             "X has a column 'Intercept', which is the name of the intercept that the fit adds. Rename the column, or "
             "use intercept=False if it is the column of ones."
         )
-    space = standardise(data.design.groups, data.design.rows, intercept)
-    return Model(data, likelihood, (*(("Intercept",) if intercept else ()), *columns), space, threads)
+    taken = set(columns) & set(likelihood.estimated)
+    if taken:
+        raise DataError(
+            f"X has a column {min(taken)!r}, which is the name of a parameter of {likelihood.name}. Rename it."
+        )
+    names = (*(("Intercept",) if intercept else ()), *columns, *likelihood.estimated)
+    return Model(data, likelihood, names, intercept, threads)

@@ -15,6 +15,7 @@ from mlefast import _core
 from mlefast.data import (
     Column,
     Design,
+    exposed,
     missing_rows,
     read_design,
     read_response,
@@ -22,8 +23,8 @@ from mlefast.data import (
     read_weights,
     require_finite_vector,
 )
-from mlefast.errors import DataError
-from mlefast.likelihoods import Likelihood
+from mlefast.errors import DataError, OptionError
+from mlefast.likelihoods import Likelihood, Totals, tally
 
 from .options import MISSING, require_choice
 
@@ -46,6 +47,22 @@ class Observations:
         """The sum of the frequency weights, or the number of rows."""
         return float(self.design.rows) if self.weights is None else float(np.sum(self.weights, dtype=np.float64))
 
+    @cached_property
+    def mean(self) -> float:
+        """The weighted mean of y."""
+        if self.weights is None:
+            return float(_core.describe(self.y)[2]) / self.design.rows
+        return float(np.average(self.y, weights=self.weights))
+
+    @cached_property
+    def _tally(self) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        return tally(self.y, self.weights)
+
+    def totals(self, likelihood: Likelihood) -> Totals:
+        """What of y and the weights the likelihood needs; counts are looked at once each."""
+        y, weights = self._tally if likelihood.whole else (self.y, self.weights)
+        return likelihood.totals(y, weights, self.nobs)
+
     @property
     def present(self) -> int:
         """How many rows count."""
@@ -64,6 +81,7 @@ def observe(
     *,
     weights: Any = None,
     offset: Any = None,
+    exposure: Any = None,
     missing: str = "raise",
     names: Sequence[str] | None = None,
     fractions: bool = False,
@@ -77,10 +95,13 @@ def observe(
     response = read_response(y, design.rows)
     counts = None if weights is None else read_weights(weights, design.rows)
     shift = None if offset is None else read_vector(offset, "offset", design.rows)
+    amount = None if exposure is None else _read_exposure(exposure, design.rows, likelihood)
     absent = None if counts is None else counts.values == 0
     dropped = 0
     if missing == "drop":
-        lost = missing_rows(design, *(column.values for column in (response, counts, shift) if column is not None))
+        lost = missing_rows(
+            design, *(column.values for column in (response, counts, shift, amount) if column is not None)
+        )
         dropped = int(np.count_nonzero(lost if absent is None else lost & ~absent))
         absent = lost if absent is None else absent | lost
         if absent.all():
@@ -88,12 +109,13 @@ def observe(
                 "every row has a missing value, so no row is left. Fill in the columns that are mostly missing."
             )
     if absent is not None and absent.any():
-        response, counts, shift = _blank(absent, response, counts, shift)
+        response, counts, shift, amount = _blank(absent, response, counts, shift, amount)
     else:
         absent = None
-    for column in (response, counts, shift):
+    for column in (response, counts, shift, amount):
         if column is not None:
             require_finite_vector(column.values, column.label)
+    shift = shift if amount is None else exposed(shift, amount)
     if fractions:
         codes, classes = likelihood.check(response.values, response.label), None
     else:
@@ -110,9 +132,18 @@ def observe(
     )
 
 
+def _read_exposure(exposure: Any, rows: int, likelihood: Likelihood) -> Column:
+    if likelihood.link != "log":
+        raise OptionError(
+            f"exposure needs the log link, and {likelihood.name} has the {likelihood.link} link. Leave it out, or give "
+            "an offset."
+        )
+    return read_vector(exposure, "exposure", rows)
+
+
 def _blank(
-    absent: NDArray[np.bool_], response: Column, weights: Column | None, offset: Column | None
-) -> tuple[Column, Column, Column | None]:
+    absent: NDArray[np.bool_], response: Column, weights: Column | None, offset: Column | None, exposure: Column | None
+) -> tuple[Column, Column, Column | None, Column | None]:
     """Absent rows get weight zero, and values that disturb nobody; X is not touched."""
     if weights is None:
         weights = Column(np.ones(len(absent)), "", "weights")
@@ -121,4 +152,5 @@ def _blank(
         response._replace(values=labels.astype(response.values.dtype, copy=False)),
         weights._replace(values=np.where(absent, 0.0, weights.values)),
         None if offset is None else offset._replace(values=np.where(absent, 0.0, offset.values)),
+        None if exposure is None else exposure._replace(values=np.where(absent, 1.0, exposure.values)),
     )

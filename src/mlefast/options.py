@@ -71,17 +71,18 @@ def resolve_threads(threads: Any) -> int:
     return _core.resolve_threads(None if threads is None else int(threads))[0]
 
 
-def read_params(name: str, values: Any, columns: int, intercept: bool) -> NDArray[np.float64]:
-    """Parameters that the user gives, the intercept first; DataError if they are not one finite number for each."""
-    wanted = f"{'the intercept and then ' if intercept else ''}one number for each of the {columns} columns of X"
+def read_params(name: str, values: Any, parameters: Sequence[str]) -> NDArray[np.float64]:
+    """Parameters that the user gives, in order; DataError if they are not one finite number for each."""
+    shown = ", ".join(parameters[:4]) + (", ..." if len(parameters) > 4 else "")
+    wanted = f"one number for each of the {len(parameters)} parameters: {shown}"
     try:
         point = np.asarray(values)
     except ValueError:
         raise DataError(f"{name}={_shown(values)} is ragged; it must hold {wanted}.") from None
     if point.dtype.kind not in "biuf":
         raise DataError(f"{name}={_shown(values)} is not made of real numbers; it must hold {wanted}.")
-    if point.shape != (columns + intercept,):
-        raise DataError(f"{name} has the shape {point.shape}; it must be ({columns + intercept},): {wanted}.")
+    if point.shape != (len(parameters),):
+        raise DataError(f"{name} has the shape {point.shape}; it must be ({len(parameters)},): {wanted}.")
     if not np.isfinite(point).all():
         raise DataError(f"{name} holds NaN or infinite values; it must hold {wanted}.")
     return np.ascontiguousarray(point, dtype=np.float64)

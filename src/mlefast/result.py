@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from mlefast.data import Design, counted, read_design, read_vector
 from mlefast.errors import DataError
 from mlefast.inference import Alias, Certificate, Separation
-from mlefast.likelihoods import find_likelihood
+from mlefast.likelihoods import Likelihood
 
 from .options import read_number
 
@@ -48,8 +49,15 @@ class Result:
         Names of the parameters, `Intercept` first if there is one.
     covariance : array of shape (p, p)
         See `cov_params`.
+    family : Likelihood
+        The likelihood that was fitted; `likelihood` and `link` are its names.
+    use_t : bool
+        Whether tests and intervals use the t distribution, as they do for Gaussian with n - p in the scale.
     llf, llnull : float
         Log-likelihood at the estimate, and of the model with an intercept (and the offset) only, in nats.
+    deviance, null_deviance : float
+        Twice the loss above the least that the rows can have, in the units of the loss: for Gaussian the residual sum
+        of squares, for Bernoulli and Poisson twice the log-likelihood that a perfect fit gains; as in R.
     constant : bool
         Whether there is an intercept, or a combination of the columns that is constant.
     nobs : float
@@ -73,7 +81,8 @@ class Result:
     classes : array of shape (2,) or None
         The labels; `predict` gives the probability of the last.
     scale : float
-        Scale of the distribution, 1 where it has none.
+        Scale of the distribution (sigma of Gaussian, of which statsmodels' scale is the square; the dispersion of
+        Gamma), 1 where it has none.
 
     Examples
     --------
@@ -83,8 +92,7 @@ class Result:
     ([-1.362, 0.908], -2.347)
     """
 
-    likelihood: str
-    link: str
+    family: Likelihood
     names: tuple[str, ...]
     response: str
     classes: NDArray[Any] | None
@@ -93,8 +101,11 @@ class Result:
     params: Vector
     covariance: NDArray[np.float64]
     covariance_type: str
+    use_t: bool
     llf: float
     llnull: float
+    deviance: float
+    null_deviance: float
     nobs: float
     rank: int
     dropped: int
@@ -116,6 +127,29 @@ class Result:
     def __post_init__(self) -> None:
         self._protect()
 
+    @property
+    def likelihood(self) -> str:
+        """The name of the likelihood."""
+        return self.family.name
+
+    @property
+    def link(self) -> str:
+        """The name of the link."""
+        return self.family.link
+
+    @property
+    def shape(self) -> dict[str, float]:
+        """Estimates of the likelihood's own parameters, such as {"alpha": 0.5}, from those of their logarithms."""
+        return {
+            name.removeprefix("log(").removesuffix(")"): math.exp(value) if name.startswith("log(") else value
+            for name, value in zip(self.family.estimated, self.params[self._coefficients :].tolist(), strict=True)
+        }
+
+    @property
+    def _coefficients(self) -> int:
+        """Number of parameters that belong to columns."""
+        return len(self.names) - len(self.family.estimated)
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a pickled result; arrays are read-only again."""
         self.__dict__.update(state)
@@ -133,15 +167,21 @@ class Result:
 
     @property
     def tvalues(self) -> Vector:
-        """Estimates divided by their standard errors (z statistics), shape (p,)."""
-        return self.params / self.bse
+        """Estimates divided by their standard errors, shape (p,); NaN for shape parameters, where zero means nothing.
+
+        They are t statistics with `df_resid` degrees of freedom if `use_t`, otherwise z statistics.
+        """
+        statistics = self.params / self.bse
+        statistics[self._coefficients :] = np.nan
+        return statistics
 
     @property
     def pvalues(self) -> Vector:
-        """Two-sided p-values of `tvalues` under the normal distribution, shape (p,)."""
-        from scipy.special import ndtr
+        """Two-sided p-values of `tvalues`, shape (p,)."""
+        from scipy.special import ndtr, stdtr
 
-        return np.asarray(2.0 * ndtr(-np.abs(self.tvalues)))
+        lower = -np.abs(self.tvalues)
+        return np.asarray(2.0 * (stdtr(self.df_resid, lower) if self.use_t else ndtr(lower)))
 
     def conf_int(self, alpha: float = 0.05) -> NDArray[np.float64]:
         """Wald confidence intervals.
@@ -156,40 +196,41 @@ class Result:
         array of shape (p, 2)
             Lower and upper ends.
         """
-        from scipy.special import ndtri
+        from scipy.special import ndtri, stdtrit
 
         alpha = read_number("alpha", alpha, 0.0, 1.0, "a number between 0 and 1, such as 0.05 for 95 % intervals")
-        half = -ndtri(alpha / 2.0) * self.bse
+        quantile = stdtrit(self.df_resid, alpha / 2.0) if self.use_t else ndtri(alpha / 2.0)
+        half = -quantile * self.bse
         return np.column_stack([self.params - half, self.params + half])
 
     def cov_params(self) -> NDArray[np.float64]:
-        """Covariance matrix of the parameters, shape (p, p): the inverse of the information at the estimate."""
+        """Covariance matrix of the parameters, shape (p, p), of the kind that `covariance_type` names."""
         return self.covariance
 
     @property
-    def deviance(self) -> float:
-        """-2 times the log-likelihood, whose value is 0 for a model that fits every 0 and 1 exactly."""
-        return -2.0 * self.llf
+    def rsquared(self) -> float:
+        """Share of the null deviance that the model explains, 1 - deviance / null_deviance: R-squared for Gaussian."""
+        return 1.0 - self.deviance / self.null_deviance if self.null_deviance else float("nan")
 
     @property
-    def null_deviance(self) -> float:
-        """Deviance of the model with an intercept only."""
-        return -2.0 * self.llnull
+    def _free(self) -> int:
+        """Estimated numbers: parameters that are determined, and the scale if there is one."""
+        return self.rank + (self.family.scale_name is not None)
 
     @property
     def aic(self) -> float:
-        """Akaike's criterion, -2 llf + 2 rank."""
-        return -2.0 * self.llf + 2.0 * self.rank
+        """Akaike's criterion, -2 llf + 2 k; as in R a scale that is estimated counts in k, so that families compare."""
+        return -2.0 * self.llf + 2.0 * self._free
 
     @property
     def bic(self) -> float:
-        """Schwarz's criterion, -2 llf + log(nobs) rank."""
-        return -2.0 * self.llf + float(np.log(self.nobs)) * self.rank
+        """Schwarz's criterion, -2 llf + log(nobs) k, with the k of `aic`."""
+        return -2.0 * self.llf + float(np.log(self.nobs)) * self._free
 
     @property
     def df_model(self) -> int:
         """Parameters that are determined, without the intercept or, in its place, a constant among the columns."""
-        return self.rank - self.constant
+        return self.rank - self.constant - len(self.family.estimated)
 
     @property
     def df_resid(self) -> float:
@@ -222,7 +263,8 @@ class Result:
             Covariates in the order of the fit; for a formula, a table with the columns it names.
         offset : array-like of shape (n,), optional
             Known part of the linear predictor; for a formula also the name of a column. Default: the column that was
-            the offset of the fit, if it was one, otherwise zero.
+            the offset of the fit, if it was one, otherwise zero; so with the exposure. For arrays the offset holds its
+            logarithm as well.
 
         Returns
         -------
@@ -240,7 +282,7 @@ class Result:
             offset = self.encoder.offset(X, offset)
         elif isinstance(offset, str):
             raise DataError(f"offset={offset!r} names a column, which only a fit of a formula takes. Give the numbers.")
-        params = np.nan_to_num(self.params)
+        params = np.nan_to_num(self.params[: self._coefficients])
         slopes = params[1:] if self.intercept else params
         if design.columns != len(slopes):
             raise DataError(f"X has {design.columns} columns, the model has {len(slopes)}: {self._shown_columns()}.")
@@ -251,14 +293,14 @@ class Result:
             eta += read_vector(offset, "offset", design.rows).values
         for rows, block in design.blocks():
             eta[rows] += block @ slopes
-        return find_likelihood(self.likelihood).mean(eta)
+        return self.family.mean(eta)
 
     def _shown_columns(self) -> str:
-        columns = self.names[self.intercept :]
+        columns = self.names[self.intercept : self._coefficients]
         return ", ".join(columns[:8]) + (", ..." if len(columns) > 8 else "")
 
     def _require_same_names(self, names: tuple[str, ...]) -> None:
-        wanted = self.names[self.intercept :]
+        wanted = self.names[self.intercept : self._coefficients]
         if names != wanted:
             odd = next((a, b) for a, b in zip(names, wanted, strict=True) if a != b)
             raise DataError(

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 _WIDTH = 78
 _LONGEST_NAME = 40
 _GAP = 3  # spaces between the halves of the header
-_TITLES = {"bernoulli": "Bernoulli (logistic regression)"}  # where the field has a name for it
+_TITLES = {  # where the field has a name for it
+    "bernoulli logit": "Bernoulli (logistic regression)",
+    "bernoulli probit": "Bernoulli (probit regression)",
+    "gaussian identity": "Gaussian (least squares)",
+}
+_EXISTENCE = {"exists": "yes, proved", "local": "yes, locally", "separated": "NO", "unbounded": "NO"}
 _LATEX = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}"}
 _LATEX |= {
     "^": r"\textasciicircum{}",
@@ -145,18 +150,30 @@ class Summary:
 
 def summarise(result: Result, alpha: float = 0.05) -> Summary:
     """The summary of a result; `alpha` is one minus the coverage of the intervals."""
+    tests = ("t", "P>|t|") if result.use_t else ("z", "P>|z|")
     interval = result.conf_int(alpha)
     numbers = zip(
         result.params, result.bse, result.tvalues, result.pvalues, interval[:, 0], interval[:, 1], strict=True
     )
     return Summary(
-        title=f"{_TITLES.get(result.likelihood, result.likelihood.capitalize())}: maximum-likelihood fit",
+        title=f"{_title(result)}: maximum-likelihood fit",
         header=_header(result),
-        columns=("coef", "std err", "z", "P>|z|", f"[{alpha / 2:.12g}", f"{1 - alpha / 2:.12g}]"),
+        columns=("coef", "std err", *tests, f"[{alpha / 2:.12g}", f"{1 - alpha / 2:.12g}]"),
         names=result.names,
         numbers=tuple(tuple(float(x) for x in row) for row in numbers),
         notes=tuple(_notes(result)),
     )
+
+
+def _title(result: Result) -> str:
+    known = _TITLES.get(f"{result.likelihood} {result.link}")
+    return known or result.likelihood.replace("_", " ").capitalize()
+
+
+def _covariance(result: Result) -> str:
+    if result.covariance_type != "fisher":
+        return f"sandwich ({result.covariance_type})"
+    return "inverse Fisher information" if result.family.canonical else "inverse observed information"
 
 
 def _header(result: Result) -> tuple[tuple[str, str], ...]:
@@ -164,26 +181,34 @@ def _header(result: Result) -> tuple[tuple[str, str], ...]:
     left = [
         ("Dep. Variable", _short(result.response + classes, 30)),
         ("Likelihood", f"{result.likelihood}, {result.link} link"),
-        ("Covariance", "inverse Fisher information"),
+        ("Covariance", _covariance(result)),
         ("Solver", f"{result.solver}, {_plural(result.iterations, 'iteration')}"),
         ("Passes over the data", f"{result.passes:.2f}"),
         ("Time", f"{_seconds(result.seconds)}, {_plural(result.threads, 'thread')}, {result.isa}"),
         ("Converged", "yes" if result.converged else "NO"),
         ("Off the maximum by", f"{result.certificate.distance:.2g} std errors"),
-        ("Maximum exists", {"exists": "yes, proved", "separated": "NO"}.get(result.separation.verdict, "not proved")),
+        ("Maximum exists", _EXISTENCE.get(result.separation.verdict, "not proved")),
     ]
     right = [
         ("No. Observations", f"{result.nobs:.15g}"),
         ("Df Residuals", f"{result.df_resid:.15g}"),
         ("Df Model", str(result.df_model)),
-        ("Pseudo R-squ.", _general(result.prsquared)),
+        _explained(result),
         ("Log-Likelihood", _loglik(result.llf)),
         ("LL-Null", _loglik(result.llnull)),
         ("LLR p-value", _general(result.llr_pvalue)),
         ("AIC", _loglik(result.aic)),
         ("BIC", _loglik(result.bic)),
     ]
+    if result.family.scale_name is not None:
+        right.append((f"Scale ({result.family.scale_name})", _general(result.scale)))
     return (*left, *right)
+
+
+def _explained(result: Result) -> tuple[str, str]:
+    if result.family.quadratic:
+        return "R-squared", _general(result.rsquared)
+    return "Pseudo R-squ.", _general(result.prsquared)
 
 
 def _notes(result: Result) -> list[str]:
@@ -193,6 +218,12 @@ def _notes(result: Result) -> list[str]:
         notes.append(
             f"THE MAXIMUM DOES NOT EXIST: {columns} separate the labels. Their coefficients run to infinity; the "
             "numbers above are where the search stopped, and mean nothing."
+        )
+    elif result.separation.verdict == "unbounded":
+        name = result.separation.columns[0]
+        notes.append(
+            f"THE LIKELIHOOD HAS NO MAXIMUM: it grows for ever as {name} runs off. The log-likelihood and the standard "
+            "errors are those where the search stopped, and mean nothing."
         )
     elif not result.certificate.met:
         certificate = result.certificate
@@ -206,12 +237,34 @@ def _notes(result: Result) -> list[str]:
     if result.dropped:
         verb = "was" if result.dropped == 1 else "were"
         notes.append(f"{_plural(result.dropped, 'row')} {verb} dropped because of missing values.")
+    notes += _model_notes(result)
     if not result.constant:
         notes.append(
             "No intercept: LL-Null is that of an intercept alone, which this model need not contain, so read the "
             "pseudo R-squared and the LLR p-value with care."
         )
     notes.append(f"Solver: {result.solver_reason}")
+    return notes
+
+
+def _model_notes(result: Result) -> list[str]:
+    """What the numbers mean that depends on the likelihood."""
+    notes = []
+    if result.use_t:
+        notes.append(
+            f"Standard errors and tests use sigma with n - p = {result.df_resid:.15g} in its denominator; the "
+            "log-likelihood uses its maximum-likelihood value, with n."
+        )
+    elif result.family.quadratic and result.covariance_type == "fisher":
+        notes.append("Standard errors and the log-likelihood use the maximum-likelihood value of sigma.")
+    interval = result.conf_int()
+    for name, value, ends in zip(result.shape, result.shape.values(), interval[-len(result.shape) :], strict=False):
+        lower, upper = (_general(math.exp(end)) for end in ends)
+        notes.append(f"{name} = {_general(value)}, with a 95 % interval from {lower} to {upper}.")
+    if result.covariance_type == "HC0" and result.family.covariance == "HC0":
+        notes.append("Only the mean is taken from the model; the errors hold whatever the variance of y.")
+    if result.separation.verdict == "local":
+        notes.append("The likelihood may have other maxima: the curvature proves this one only.")
     return notes
 
 
@@ -236,8 +289,7 @@ def _format_row(row: tuple[float, ...]) -> list[str]:
     return [
         _coefficient(coef),
         _coefficient(error),
-        _statistic(z),
-        f"{p:.3f}",
+        *(("", "") if math.isnan(z) and error > 0.0 else (_statistic(z), f"{p:.3f}")),  # where a test means nothing
         _coefficient(lower),
         _coefficient(upper),
     ]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import expit
 
 from mlefast import _core, reference
 
@@ -221,11 +222,24 @@ def test_given_derivatives(core: ModuleType) -> None:
 def test_facts_of_a_vector(core: ModuleType, dtype: str) -> None:
     for n in (0, 1, 255, 256, 257, 3000):
         v = np.random.default_rng(n).integers(0, 2 if dtype == "?" else 5, 2 * n).astype(dtype)[::2]
-        least, greatest, total, zeros, ones = core.describe(v)
+        least, greatest, total, zeros, ones, fractions = core.describe(v)
         assert (least, greatest) == ((v.min(), v.max()) if n else (np.inf, -np.inf))
-        assert (total, zeros, ones) == (v.sum(dtype=float), (v == 0).sum(), (v == 1).sum())
+        assert (total, zeros, ones, fractions) == (v.sum(dtype=float), (v == 0).sum(), (v == 1).sum(), 0)
+    mixed = np.array([0.5, -1.25, 2.0**52, 2.0**52 - 0.5, -3.0, 1e300, np.inf, np.nan, 4e-320])
+    assert core.describe(mixed)[5] == 4
     with_gap = np.array([3.0, np.nan, 1.0])
     assert core.describe(with_gap)[:2] == (1.0, 3.0) and math.isnan(core.describe(with_gap)[2])
+
+
+def test_outer_products_of_the_scores(core: ModuleType) -> None:
+    rng = np.random.default_rng(12)
+    x, weights, y = rng.standard_normal((2500, 11)), rng.random(2500), rng.random(2500) < 0.4
+    params = rng.standard_normal(12) / 4
+    leaf = core.Leaf("bernoulli_logit")
+    meat = core.Rows((x,), y, weights, None, True).evaluate(params, leaf, 2, 2, False, True)[2]
+    wide = np.column_stack([np.ones(2500), x])
+    score = wide * (expit(wide @ params) - y)[:, np.newaxis]
+    np.testing.assert_allclose(meat, (score * weights[:, np.newaxis]).T @ score, rtol=1e-11, atol=1e-10)
 
 
 def test_refuses_what_it_cannot_read(core: ModuleType) -> None:

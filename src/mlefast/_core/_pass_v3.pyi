@@ -8,7 +8,7 @@ LANES: int
 BLOCK: int
 
 class Leaf:
-    def __init__(self, name: str, shape: Sequence[float] = ()) -> None: ...
+    def __init__(self, source: str | int, shape: Sequence[float] = ()) -> None: ...
 
 class Rows:
     def __init__(
@@ -21,7 +21,13 @@ class Rows:
     ) -> None: ...
     def standardise(self, centre: NDArray[np.float64], scale: NDArray[np.float64]) -> None: ...
     def evaluate(
-        self, params: NDArray[np.float64], leaf: Leaf, order: int, threads: int, single: bool = False
+        self,
+        params: NDArray[np.float64],
+        leaf: Leaf,
+        order: int,
+        threads: int,
+        single: bool = False,
+        squares: bool = False,
     ) -> tuple[float, NDArray[np.float64] | None, NDArray[np.float64] | None, bool]: ...
     def scan(
         self, params: NDArray[np.float64], direction: NDArray[np.float64], leaf: Leaf, threads: int
@@ -45,7 +51,7 @@ class Softmax:
 def terms(
     eta: NDArray[np.float64], y: NDArray[np.float64], leaf: Leaf
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
-def describe(vector: NDArray[Any]) -> tuple[float, float, float, int, int]: ...
+def describe(vector: NDArray[Any]) -> tuple[float, float, float, int, int, int]: ...
 def softmax_terms(
     eta: NDArray[np.float64], y: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...

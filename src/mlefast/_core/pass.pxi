@@ -11,7 +11,7 @@ from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBuffer_Release, PyObj
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cython.parallel cimport parallel, prange, threadid
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
@@ -28,7 +28,7 @@ cdef extern from "block.h":
         int32_t swapped
     ctypedef struct vector_facts:
         double least, greatest, sum
-        int64_t zeros, ones
+        int64_t zeros, ones, fractions
     ctypedef struct design:
         const column *columns
         const int32_t *kinds
@@ -54,7 +54,7 @@ cdef extern from "block.h":
         double tail
         const double *b
         double intercept
-        int order, single
+        int order, single, squares
         int64_t stride
     ctypedef struct row_vectors:
         double *d1

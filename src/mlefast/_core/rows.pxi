@@ -37,17 +37,23 @@ cdef class Leaf:
     cdef double *shape
     cdef object keep
 
-    def __cinit__(self, str name, shape=()):
+    def __cinit__(self, source, shape=()):
+        """A leaf by its name in the table of leaves.h, or by the address of a function with the same arguments."""
         cdef int i
         cdef double[::1] numbers = np.array(shape, dtype=np.float64)
-        for i in range(LEAF_COUNT):
-            if name.encode() == LEAVES[i].name:
-                self.function = LEAVES[i].function
-                self.border = LEAVES[i].border
-                self.tail = LEAVES[i].tail
-                break
+        if isinstance(source, str):
+            for i in range(LEAF_COUNT):
+                if source.encode() == LEAVES[i].name:
+                    self.function = LEAVES[i].function
+                    self.border = LEAVES[i].border
+                    self.tail = LEAVES[i].tail
+                    break
+            else:
+                raise ValueError("no leaf is called %r" % source)
         else:
-            raise ValueError("no leaf is called %r" % name)
+            self.function = <leaf_function><uintptr_t>source
+            self.border = 0
+            self.tail = 0.0
         self.keep = numbers
         self.shape = &numbers[0] if numbers.shape[0] else NULL
 
@@ -167,6 +173,7 @@ cdef class Rows:
         q.tail = leaf.tail
         q.order = order
         q.single = single
+        q.squares = False
         q.stride = (self.p + 15) // 16 * 16
 
     cdef int team(self, const question *q, int threads) noexcept:
@@ -187,8 +194,12 @@ cdef class Rows:
             memory[j] = params[j + self.intercept]
         return memory
 
-    def evaluate(self, const double[::1] params, Leaf leaf not None, int order, int threads, bint single=False):
-        """(nll, gradient or None, Hessian or None, whether all is finite) in one pass over the rows."""
+    def evaluate(self, const double[::1] params, Leaf leaf not None, int order, int threads, bint single=False,
+                 bint squares=False):
+        """(nll, gradient or None, Hessian or None, whether all is finite) in one pass over the rows.
+
+        With `squares` the outer products of the rows' scores, X' diag(w d1^2) X, stand in the place of the Hessian.
+        """
         cdef question q
         cdef job work
         if params.shape[0] != self.p + self.intercept:
@@ -196,6 +207,7 @@ cdef class Rows:
         if not 0 <= order <= 2:
             raise ValueError("no such order")
         self.ask(&q, leaf, order, single)
+        q.squares = squares
         cdef int64_t sums = sums_size(q.x.panels), padded = q.x.panels * PANEL
         cdef int64_t size = sums + (padded * q.stride if order == 2 else 0)
         cdef double *memory = <double *>malloc((size + padded + 16) * sizeof(double))
@@ -382,7 +394,7 @@ def terms(const double[::1] eta, const double[::1] y, Leaf leaf not None):
 
 
 def describe(vector):
-    """(least, greatest, sum, number of zeros, number of ones) of a vector of any readable type, from one reading.
+    """(least, greatest, sum, zeros, ones, fractions) of a vector of any readable type, the last three counted.
 
     A NaN makes the sum NaN; of nothing but NaN the least is inf and the greatest -inf.
     """
@@ -395,9 +407,9 @@ def describe(vector):
             raise ValueError("expected one dimension, got %d" % view.ndim)
         fill_column(&c, &view, 0)
         facts.least, facts.greatest, facts.sum = float("inf"), -float("inf"), 0.0
-        facts.zeros = facts.ones = 0
+        facts.zeros = facts.ones = facts.fractions = 0
         with nogil:
             add_facts(&c, 0, view.shape[0], &facts)
     finally:
         PyBuffer_Release(&view)
-    return facts.least, facts.greatest, facts.sum, facts.zeros, facts.ones
+    return facts.least, facts.greatest, facts.sum, facts.zeros, facts.ones, facts.fractions

@@ -3,13 +3,14 @@
 
 from .design import Design, read_design
 from .missing import LARGEST, counted, missing_rows, require_finite, require_finite_vector
-from .vectors import Column, read_response, read_vector, read_weights
+from .vectors import Column, exposed, read_response, read_vector, read_weights
 
 __all__ = [
     "LARGEST",
     "Column",
     "Design",
     "counted",
+    "exposed",
     "missing_rows",
     "read_design",
     "read_response",

@@ -137,3 +137,15 @@ def read_weights(values: Any, rows: int) -> Column:
     if not np.any(weights.values):
         raise DataError(f"all {weights.label} are zero, so no row is left. Check them.")
     return weights
+
+
+def exposed(offset: Column | None, exposure: Column) -> Column:
+    """The offset with log(exposure) added."""
+    bad = np.flatnonzero(exposure.values <= 0)
+    if bad.size:
+        raise DataError(
+            f"{exposure.label} holds {exposure.values[bad[0]]} ({first_rows(bad)}); its logarithm is taken, so it must "
+            "be positive. Leave these rows out: without exposure nothing can be counted."
+        )
+    shift = np.log(exposure.values, dtype=np.float64)
+    return Column(shift if offset is None else shift + offset.values, "", "offset")

@@ -30,11 +30,13 @@ class Separation:
     Attributes
     ----------
     verdict : str
-        "exists" (proved), "separated" (a direction is known along which the likelihood grows for ever) or "undecided".
+        "exists" (proved), "local" (a maximum, proved by the curvature there, of a likelihood that may have several),
+        "separated" (a direction is known along which the likelihood grows for ever), "unbounded" (a scale or shape
+        parameter runs off, as sigma does for data without errors) or "undecided".
     margin : float
-        1 - max_i (1 - lambda_i) s_i x_i'd: positive proves existence.
+        1 - max_i (1 - lambda_i) s_i x_i'd: positive proves existence. NaN where no proof from the rows is needed.
     columns : tuple of str
-        The parameters that the separating direction moves, the strongest first.
+        The parameters that the separating direction moves, the strongest first, or the one that runs off.
     direction : array of shape (p,) or None
         The separating direction in units of the parameters.
     """

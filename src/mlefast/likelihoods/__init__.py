@@ -7,10 +7,17 @@ import difflib
 
 from mlefast.errors import OptionError
 
+from .base import Likelihood, Totals, Vector, tally
 from .bernoulli import Bernoulli
-from .protocol import Likelihood, Vector
+from .gamma import Gamma
+from .gaussian import Gaussian
+from .negative_binomial import NegativeBinomial
+from .poisson import Poisson
+from .student import StudentT
 
-_BY_NAME: dict[str, type[Likelihood]] = {"bernoulli": Bernoulli}
+_BY_NAME: dict[str, type[Likelihood]] = {
+    family.name: family for family in (Bernoulli, Gaussian, Poisson, Gamma, NegativeBinomial, StudentT)
+}
 
 
 def find_likelihood(likelihood: str | Likelihood) -> Likelihood:
@@ -28,4 +35,16 @@ def find_likelihood(likelihood: str | Likelihood) -> Likelihood:
     return likelihood
 
 
-__all__ = ["Bernoulli", "Likelihood", "Vector", "find_likelihood"]
+__all__ = [
+    "Bernoulli",
+    "Gamma",
+    "Gaussian",
+    "Likelihood",
+    "NegativeBinomial",
+    "Poisson",
+    "StudentT",
+    "Totals",
+    "Vector",
+    "find_likelihood",
+    "tally",
+]

@@ -1,30 +1,43 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Bernoulli: a yes or a no, with the logit link."""
+"""Bernoulli: a yes or a no."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from mlefast import _core
-from mlefast.errors import DataError
+from mlefast.errors import DataError, OptionError
 
-from .protocol import Vector
+from .base import Likelihood, Totals, Vector
+
+_LINKS = ("logit", "probit", "cloglog")
 
 
 @dataclass(frozen=True)
-class Bernoulli:
-    """y is 1 with probability mu = sigma(eta) = 1 / (1 + exp(-eta)), otherwise 0.
+class Bernoulli(Likelihood):
+    """y is 1 with probability mu, otherwise 0; by the logit link mu = sigma(eta) = 1 / (1 + exp(-eta)).
 
-    The negative log-likelihood of a row is binary cross-entropy,
+    The negative log-likelihood of a row is binary cross-entropy, -y log(mu) - (1 - y) log(1 - mu). With the logit link
 
         nll = y softplus(-eta) + (1 - y) softplus(eta),   softplus(x) = log(1 + exp(x)),
 
-    with derivatives d1 = mu - y and d2 = mu (1 - mu) with respect to eta. The logit link is canonical, so the observed
-    and the expected information are the same.
+    with derivatives d1 = mu - y and d2 = mu (1 - mu) with respect to eta. That link is canonical, so the observed
+    and the expected information are the same; with the others the information is the observed one.
+
+    Parameters
+    ----------
+    link : {"logit", "probit", "cloglog"}, default "logit"
+        mu is sigma(eta), the normal distribution function of eta, or 1 - exp(-exp(eta)).
+
+    Raises
+    ------
+    OptionError
+        If the link has another name.
 
     References
     ----------
@@ -38,9 +51,25 @@ class Bernoulli:
     [0.693147, 2.126928]
     """
 
+    link: str = "logit"
+
     name = "bernoulli"
-    link = "logit"
-    leaf = "bernoulli_logit"
+    existence = "to prove"
+
+    def __post_init__(self) -> None:
+        """OptionError if the link is unknown."""
+        if self.link not in _LINKS:
+            raise OptionError(f"link={self.link!r} is unknown; possible: {', '.join(_LINKS)}.")
+
+    @property
+    def leaf(self) -> str:
+        """The leaf of the link."""
+        return f"bernoulli_{self.link}"
+
+    @property
+    def canonical(self) -> bool:  # type: ignore[override]
+        """Of the logit link only."""
+        return self.link == "logit"
 
     def encode(self, y: NDArray[Any], name: str) -> tuple[NDArray[Any], NDArray[Any]]:
         """Two labels as 0 and 1, in their sorted order: 0/1, booleans, two strings or any two numbers.
@@ -66,7 +95,7 @@ class Bernoulli:
         """
         if y.dtype.kind in "OUST":
             return self._encode_objects(y, name)
-        _, _, _, zeros, ones = _core.describe(y)
+        _, _, _, zeros, ones, _ = _core.describe(y)
         if zeros and ones and zeros + ones == len(y):
             return y, np.array([0, 1], dtype=y.dtype)
         low, high = y.min(), y.max()
@@ -135,7 +164,7 @@ class Bernoulli:
         return y
 
     def mean(self, eta: Vector) -> Vector:
-        """The probability of the second class, sigma(eta).
+        """The probability of the second class.
 
         Parameters
         ----------
@@ -147,8 +176,22 @@ class Bernoulli:
         array of shape (n,), float64
             Probabilities.
         """
-        _, d1, _ = _core.terms(np.ascontiguousarray(eta, dtype=np.float64), np.zeros(len(eta)), _core.Leaf(self.leaf))
-        return np.asarray(d1)
+        if self.link == "cloglog":
+            with np.errstate(over="ignore"):
+                return np.asarray(-np.expm1(-np.exp(eta)))
+        from scipy.special import expit, ndtr
+
+        return np.asarray(expit(eta) if self.link == "logit" else ndtr(eta))
+
+    def linear(self, mean: float) -> float:
+        """The eta of a constant probability."""
+        if self.link == "logit":
+            return math.log(mean / (1.0 - mean))
+        if self.link == "cloglog":
+            return math.log(-math.log1p(-mean))
+        from scipy.special import ndtri
+
+        return float(ndtri(mean))
 
     def sides(self, y: NDArray[Any]) -> Vector:
         """The sign of the direction in which eta of a row can grow for ever without a loss: 1 for y = 1, -1 for y = 0.
@@ -164,6 +207,24 @@ class Bernoulli:
             Signs; 0 for fractions, which lose in both directions.
         """
         return np.where(y == 1, 1.0, np.where(y == 0, -1.0, 0.0))
+
+    def totals(self, y: NDArray[Any], weights: NDArray[Any] | None, nobs: float) -> Totals:
+        """No constant, and labels that can be fitted exactly.
+
+        Parameters
+        ----------
+        y : array of shape (n,)
+            Labels.
+        weights : array of shape (n,) or None
+            Frequency weights.
+        nobs : float
+            Their sum.
+
+        Returns
+        -------
+        Totals
+        """
+        return Totals(nobs)
 
     def null_loglik(self, y: NDArray[Any], weights: NDArray[Any] | None) -> float:
         """Log-likelihood of a constant probability, sum(w) (m log m + (1 - m) log(1 - m)) with m the mean of y.
@@ -183,29 +244,6 @@ class Bernoulli:
         total = float(len(y)) if weights is None else float(np.sum(weights, dtype=np.float64))
         ones = float(np.sum(y, dtype=np.float64) if weights is None else np.dot(y.astype(np.float64), weights))
         return sum(count * float(np.log(count / total)) for count in (ones, total - ones) if count > 0)
-
-    def terms(self, eta: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """Negative log-likelihood of each row, and its derivatives with respect to eta.
-
-        Parameters
-        ----------
-        eta : array-like of shape (n,), float64 or float32
-            Linear predictor.
-        y : array-like of shape (n,)
-            Labels in [0, 1].
-
-        Returns
-        -------
-        nll, d1, d2 : arrays of shape (n,)
-            float32 if eta is float32, otherwise float64; each within 1 ULP where it is a normal number.
-        """
-        values = np.asarray(eta)
-        wide = np.ascontiguousarray(values, dtype=np.float64).ravel()
-        labels = np.ascontiguousarray(y, dtype=np.float64).ravel()
-        nll, d1, d2 = _core.terms(wide, labels, _core.Leaf(self.leaf))
-        if values.dtype == np.float32:
-            return nll.astype(np.float32), d1.astype(np.float32), d2.astype(np.float32)
-        return nll, d1, d2
 
 
 def _rows(index: NDArray[Any]) -> str:

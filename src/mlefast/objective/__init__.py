@@ -4,6 +4,7 @@
 from .information import Information, ProductInformation
 from .memory import MemoryObjective
 from .protocol import Matrix, Moments, Objective, Precision, Vector
+from .shape import ShapeObjective
 from .softmax import SoftmaxObjective
 from .standardisation import Standardisation, standardise
 
@@ -15,6 +16,7 @@ __all__ = [
     "Objective",
     "Precision",
     "ProductInformation",
+    "ShapeObjective",
     "SoftmaxObjective",
     "Standardisation",
     "Vector",

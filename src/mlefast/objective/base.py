@@ -28,9 +28,6 @@ _ROUNDING = 1e-9  # relative to the sum of its absolute terms, what counts as ze
 class RowsObjective(ABC):
     """Negative log-likelihood of the rows of a `_core.Rows`, in the coordinates of `space` if that is given."""
 
-    convex = True
-    quadratic = False
-
     def __init__(
         self,
         rows: _core.Rows,
@@ -51,6 +48,8 @@ class RowsObjective(ABC):
         self._whole: RowsObjective = self
         self.size = size
         self.nobs = nobs
+        self.convex = True
+        self.quadratic = False
         self.passes = 0.0
         self.precision: Precision = "mixed" if design.single else "double"
         if space is not None:
@@ -70,7 +69,7 @@ class RowsObjective(ABC):
         if not finite and order == 2:  # single precision overflows much earlier
             loss, gradient, hessian, finite = self._evaluate(params, order, single=False)
         if finite:
-            return self._moments(loss, gradient, hessian)
+            return self._scaled(loss, gradient, hessian)
         require_finite(self._design, self._absent)
         return Moments(math.inf, gradient, hessian)
 
@@ -78,9 +77,13 @@ class RowsObjective(ABC):
     def _evaluate(self, params: Vector, order: int, single: bool) -> tuple[float, Vector | None, Matrix | None, bool]:
         """What the pass finds, and whether all of it is finite."""
 
-    def _moments(self, loss: float, gradient: Vector | None, hessian: Matrix | None) -> Moments:
+    def _scaled(self, loss: float, gradient: Vector | None, hessian: Matrix | None) -> Moments:
         """The moments that follow from the sums of the loss and its derivatives."""
-        return Moments(loss, gradient, hessian)
+        return Moments(loss, gradient, hessian, loss)
+
+    def predict(self, moments: Moments, step: Vector) -> Moments:
+        """Of no use unless the loss is quadratic."""
+        raise NotImplementedError
 
     def sample(self, step: int) -> Self:
         """The objective of every step-th row."""

@@ -25,16 +25,21 @@ class Information:
     that are combinations of earlier ones are left out, as R does; `kept` marks the others.
     """
 
-    def __init__(self, hessian: Matrix, *, most: int | None = None) -> None:
-        """Factor; `most` columns are independent, if that is known from the number of rows."""
-        diagonal = hessian.diagonal()
+    def __init__(self, hessian: Matrix, *, most: int | None = None, convex: bool = True) -> None:
+        """Factor; `most` columns are independent, if that is known from the number of rows.
+
+        The Hessian of a function that is not convex may be indefinite. Then its eigenvalues are taken without their
+        signs, so that a Newton step leads down (Nocedal and Wright 2006, section 3.4), and `definite` is False.
+        """
+        diagonal = hessian.diagonal() if convex else np.abs(hessian.diagonal())
         if not diagonal.min(initial=1.0) > 0.0:
             diagonal = np.where(diagonal > 0.0, diagonal, 1.0)
         self._scale = 1.0 / np.sqrt(diagonal)
         self._unit = hessian * self._scale * self._scale[:, np.newaxis]
         self.kept: NDArray[np.bool_] = np.ones(len(diagonal), dtype=np.bool_)
         self.rank = len(diagonal)  # number of independent columns
-        self._factor, failed = lapack.dpotrf(self._unit, lower=1)
+        positive, self.definite = (self._unit, True) if convex else _positive(self._unit)
+        self._factor, failed = lapack.dpotrf(positive, lower=1)
         most = len(diagonal) if most is None else most
         if failed or self._least_pivot() ** 2 < RANK_TOLERANCE or len(diagonal) > most:
             self.kept = independent_columns(self._unit, most)
@@ -52,7 +57,7 @@ class Information:
 
     def among(self, columns: NDArray[np.bool_]) -> Information:
         """The information about these columns, the others counting as not there."""
-        if columns[self.kept].all():
+        if columns[self.kept].all() and self.definite:
             return self
         size = columns / self._scale
         return Information(self._unit * np.outer(size, size))
@@ -132,6 +137,16 @@ class ProductInformation:
     def whiten_gradient(self, gradient: Vector) -> Vector:
         """The gradient in these coordinates."""
         return self._apply(self._classes.whiten_gradient, self._columns.whiten_gradient, gradient)
+
+
+def _positive(unit: Matrix) -> tuple[Matrix, bool]:
+    """The matrix with the absolute values of its eigenvalues, none of them negligible, and whether it is the same."""
+    values, vectors = np.linalg.eigh(unit)
+    least = RANK_TOLERANCE * len(values)
+    if values[0] >= least * max(1.0, values[-1]):
+        return unit, True
+    size = np.maximum(np.abs(values), 1e-6 * np.abs(values).max(initial=1e-300))
+    return np.asarray((vectors * size) @ vectors.T), False
 
 
 def independent_columns(unit: Matrix, most: int) -> NDArray[np.bool_]:

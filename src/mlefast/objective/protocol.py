@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from .information import ProductInformation
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -16,18 +20,17 @@ Precision = Literal["double", "mixed"]
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Negative log-likelihood, gradient and Hessian at some parameters; of disjoint rows they add up."""
+    """Negative log-likelihood, gradient and Hessian at some parameters.
+
+    `loss` is the sum over the rows from which the NLL follows, such as half the squared errors, and `scale` the scale
+    of largest likelihood for it, at which all the others are.
+    """
 
     nll: float
     gradient: Vector | None = None
     hessian: Matrix | None = None
-
-    def __add__(self, other: Moments) -> Moments:
-        return Moments(
-            self.nll + other.nll,
-            None if self.gradient is None or other.gradient is None else self.gradient + other.gradient,
-            None if self.hessian is None or other.hessian is None else self.hessian + other.hessian,
-        )
+    loss: float = math.nan
+    scale: float = 1.0
 
 
 class Objective(Protocol):
@@ -37,6 +40,8 @@ class Objective(Protocol):
     passes: float  # how often the rows have been read so far; a sample of them counts as its share
     nobs: float  # the sum of the weights, or the number of rows
     precision: Precision  # what the numbers in the data deserve
+    convex: bool  # whether the NLL is
+    quadratic: bool  # whether the loss is, so that one Newton step is exact
 
     @property
     def rows(self) -> int:
@@ -48,6 +53,14 @@ class Objective(Protocol):
 
         Where the linear predictor or the Hessian overflows, the NLL counts as infinite.
         """
+        ...
+
+    def predict(self, moments: Moments, step: Vector) -> Moments:
+        """For a quadratic loss: the moments after a step, from those before it (of order 2)."""
+        ...
+
+    def coordinates(self, params: Vector) -> ProductInformation | None:
+        """Rough information about `params` that costs less than a Hessian, if there is such a thing."""
         ...
 
     def sample(self, step: int) -> Objective:

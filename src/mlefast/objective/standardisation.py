@@ -30,6 +30,12 @@ class Standardisation:
     scale: Vector
     intercept: bool
 
+    def extended(self, others: int) -> Standardisation:
+        """For parameters that have other ones behind them, which stay as they are."""
+        return Standardisation(
+            np.pad(self.centre, (0, others)), np.hstack([self.scale, np.ones(others)]), self.intercept
+        )
+
     def to_user(self, params: Vector) -> Vector:
         """Parameters of the columns as the user gave them: a linear map."""
         if not self.intercept:

@@ -4,17 +4,25 @@
 from __future__ import annotations
 
 from mlefast.errors import OptionError
+from mlefast.objective import Objective
 
-SOLVERS = ("auto", "irls", "lbfgs")
+from .irls import irls
+from .lbfgs import lbfgs
+
+SOLVERS = {"irls": irls, "lbfgs": lbfgs}
 _WIDE = 128  # measured: from here on two Hessians cost more than ten gradients
 
 
-def choose_solver(solver: str, rows: int, size: int) -> tuple[str, str]:
+def choose_solver(solver: str, objective: Objective) -> tuple[str, str]:
     """The solver and a sentence why."""
-    if solver not in SOLVERS:
-        raise OptionError(f"solver={solver!r} is unknown; possible: {', '.join(SOLVERS)}.")
+    rows, size = objective.rows, objective.size
+    possible = ("auto", *SOLVERS)
+    if solver not in possible:
+        raise OptionError(f"solver={solver!r} is unknown; possible: {', '.join(possible)}.")
     if solver != "auto":
         return solver, "You asked for it."
+    if objective.quadratic:
+        return "irls", "The loss is quadratic, so the first Newton step is exact."
     if size > _WIDE and rows >= 20 * size:
         return "lbfgs", f"With {size} parameters a Hessian costs many gradients, so it is taken at the end only."
     if size > _WIDE:

@@ -14,7 +14,8 @@ import numpy as np
 
 from mlefast.objective import Information, Moments, Objective, Precision, Vector
 
-from .protocol import Expansion, Iteration, Progress, Solution
+from .least_squares import least_squares
+from .protocol import Expansion, Iteration, Progress, Solution, decrement, information_of
 
 _NOISE = 1e-13  # relative: what a sum over the rows may owe to rounding
 _SINGLE_WIDTH = 64  # from here on the Hessian dominates a pass, and single precision halves it
@@ -23,15 +24,10 @@ REUSE = 1e-6  # relative error of standard errors that an information matrix tak
 _SETTLED = 0.1  # the decrement of a step with such a matrix must fall at least to this share; Newton's falls further
 _PATIENCE = 10  # iterations before divergence is looked for
 _STRIDES = (256, 16)  # samples of rows on which the start is refined
+_LEAST_SHARE = 1e-3  # of the step that is safe for the logit link
 _SEPARATED = 0.95  # the scan of a separated sample gives 1, that of a sound one about 0
 _SAMPLE_ROWS = 1000
 _ROWS_PER_COLUMN = 20
-
-
-def decrement(information: Information, gradient: Vector) -> tuple[Vector, float]:
-    """The Newton step -H^-1 g and the decrement sqrt(g' H^-1 g)."""
-    step = -information.solve(gradient)
-    return step, math.sqrt(max(0.0, -float(gradient @ step)))
 
 
 def irls(
@@ -48,9 +44,11 @@ def irls(
 
     Every point that is returned has been evaluated; near the maximum the information of the point before serves on.
     A rough `information` at the start, from a sample of the rows, saves the first Hessian; `precision` is that of the
-    first steps.
+    first steps. For a quadratic loss the first step is exact.
     """
-    params, last_step, before, iterations = start, math.nan, math.inf, 0
+    if objective.quadratic:
+        return least_squares(objective, start, tol=tol, max_iter=max_iter, progress=progress)
+    params, last_step, before, iterations, share = start, math.nan, math.inf, 0, 1.0
     precision = precision or ("mixed" if objective.size >= _SINGLE_WIDTH else objective.precision)
     if information is None:
         moments, expansion, distance = expand(objective, params, precision)
@@ -68,7 +66,7 @@ def irls(
         moved = None
         if not ended:
             reuse = not rough and distance <= REUSE * math.sqrt(min(objective.rows, objective.nobs))
-            moved = _descend(objective, here, step, precision, order=1 if reuse else 2)
+            moved = _descend(objective, here, share * step, precision, order=1 if reuse else 2)
         if moved is None:
             if not rough:
                 return here
@@ -77,7 +75,7 @@ def irls(
             continue
         params, moments, factor = moved
         iterations += 1
-        last_step, before = factor * distance, distance
+        last_step, before = share * factor * distance, distance
         if reuse:
             step, distance = decrement(expansion.information, _gradient(moments))
             if distance <= _SETTLED * before:
@@ -86,9 +84,14 @@ def irls(
         moments, expansion, distance = _expansion(objective, params, moments, "double" if reuse else precision)
         step, rough = expansion.step, expansion.precision == "mixed" != objective.precision
         if expansion.information.rank < here.information.rank:
-            # the weights of some rows died out, as they do when the maximum lies at infinity
-            moments, expansion, distance = expand(objective, here.params, "double")
-            return Solution(here.params, moments, expansion, distance, here.iterations, here.converged)
+            # the weights of some rows died out, as they do when the maximum lies at infinity, or the step was too long
+            params, iterations, share = here.params, here.iterations, 0.25 * share * factor
+            moments, expansion, distance = expand(objective, params, "double")
+            step, rough = expansion.step, False
+            if share < _LEAST_SHARE or objective.separating(step) is not None:
+                return Solution(params, moments, expansion, distance, iterations, here.converged)
+        else:
+            share = 1.0
 
 
 def _next_precision(objective: Objective, here: Solution) -> Precision:
@@ -106,8 +109,7 @@ def expand(objective: Objective, params: Vector, precision: Precision) -> tuple[
 def _expansion(
     objective: Objective, params: Vector, moments: Moments, precision: Precision
 ) -> tuple[Moments, Expansion, float]:
-    assert moments.hessian is not None
-    information = Information(moments.hessian, most=objective.rows)
+    information = information_of(objective, moments)
     if precision == "mixed" and not (information.kept.all() and information.condition <= _TRUSTED):
         return expand(objective, params, "double")
     step, distance = decrement(information, _gradient(moments))
@@ -140,8 +142,8 @@ def _descend(
 
     First the whole step. If that leads too far, shorter ones down to log(1 + r) / r of it with r = max_i |x_i'd|, which
     lowers every NLL whose third derivative is at most its second, as for the logit link (Sun and Tran-Dinh,
-    Mathematical Programming 2019). In between the logarithm of the share is halved, since r may have any size. None if
-    rounding leaves nothing to gain.
+    Mathematical Programming 2019). In between the logarithm of the share is halved, since r may have any size. Other
+    likelihoods may need a little less than that. None if rounding leaves nothing to gain.
     """
     nll, factor, safe = here.moments.nll, 1.0, 0.0
     while True:
@@ -149,10 +151,16 @@ def _descend(
         found = objective.moments(candidate, order, precision)
         if found.nll <= nll - 1e-4 * factor * here.decrement**2 + _NOISE * abs(nll):
             return candidate, found, factor
-        if factor == safe:
-            return None
         safe = safe or _safe_share(objective, here.params, step)
-        factor = math.sqrt(factor * safe) if factor > 4.0 * safe else safe
+        if factor <= _LEAST_SHARE * safe:
+            return None
+        factor = _shorter(factor, safe)
+
+
+def _shorter(factor: float, safe: float) -> float:
+    if factor > 4.0 * safe:
+        return math.sqrt(factor * safe)
+    return safe if factor > safe else 0.25 * factor
 
 
 def _safe_share(objective: Objective, params: Vector, step: Vector) -> float:
@@ -172,7 +180,7 @@ def sample_start(objective: Objective, start: Vector) -> tuple[Vector, Informati
         part = objective.sample(stride)
         solution = irls(part, start, tol=0.1, max_iter=8)
         # a sample may be separated or lack a column where the whole is not: then it says nothing, so do without it
-        if solution.converged and solution.information.kept.all():
+        if solution.converged and solution.information.definite and solution.information.kept.all():
             gain, _, _ = part.scan(solution.expansion.params, solution.expansion.step)
             if gain < _SEPARATED:
                 start, information = solution.params, solution.information.times(stride)

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mlefast.objective import Information, Moments, Precision, Vector
+from mlefast.objective import Information, Moments, Objective, Precision, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +55,16 @@ class Solution:
     def information(self) -> Information:
         """The information that standard errors come from."""
         return self.expansion.information
+
+
+def information_of(objective: Objective, moments: Moments) -> Information:
+    """The Hessian of moments of order 2, factored."""
+    assert moments.hessian is not None
+    most = objective.rows if objective.convex else None
+    return Information(moments.hessian, most=most, convex=objective.convex)
+
+
+def decrement(information: Information, gradient: Vector) -> tuple[Vector, float]:
+    """The Newton step -H^-1 g and the decrement sqrt(g' H^-1 g)."""
+    step = -information.solve(gradient)
+    return step, math.sqrt(max(0.0, -float(gradient @ step)))

@@ -15,7 +15,8 @@ enum { BLOCK_ROWS = 1024 };   /* the unit of the summation tree: never depends o
 /* Rows that are packed at a time. Of rows that lie side by side few, since the sooner memory is read again, the less it
  * waits; of columns many, since each begins at another place. */
 enum { PACKED_ROWS = 16, PACKED_COLUMN_ROWS = 128 };
-enum { HESSIAN_ROWS = 128, TILE_BYTES = 208 << 10 }; /* a tile has as many rows as fit the second-level cache, up to 128 */
+/* A tile has as many rows as fit the second-level cache, up to 128. */
+enum { HESSIAN_ROWS = 128, TILE_BYTES = 208 << 10 };
 
 typedef struct {
     design x;
@@ -27,7 +28,8 @@ typedef struct {
     const double *b; /* padded with zeros to whole panels */
     double intercept;
     int order;
-    int single; /* the Hessian by floats */
+    int single;  /* the Hessian by floats */
+    int squares; /* d1^2 in the place of d2: the Hessian becomes the sum of the scores' outer products */
     int64_t stride; /* doubles in a row of the Hessian */
 } question;
 
@@ -131,6 +133,8 @@ static int evaluate_tile(const question *q, int64_t first, int rows, double *til
         int count = rows - done < step ? rows - done : step;
         count = load_tile(q, first + done, count, part, panel_stride, &v);
         q->leaf(count, v.eta, v.y, q->shape, v.nll, v.d1, v.d2);
+        if (q->squares)
+            for (int i = 0; i < count; ++i) v.d2[i] = v.d1[i] * v.d1[i];
         add_row_sums(&v, count, q->order, sums);
         if (q->order == 1) add_column_sums(part, panel_stride, q->x.panels, count, v.d1, sums + HEADER);
         if (q->order == 2 && q->single) tile_to_floats(part, panel_stride, q->x.panels, count, groups + done * PANEL);
@@ -152,8 +156,8 @@ static void add_tile_hessian(const question *q, const packed_tile *t, const floa
     else add_hessian_f64(t, t->tile, part, strip, xd1, xd2, hessian, q->stride);
 }
 
-/* Bytes of the following rows to ask for at each row of a register tile, so that all have been asked for when the Hessian
- * is done; 0 where rows do not follow each other in memory. */
+/* Bytes of the following rows to ask for at each row of a register tile, so that all have been asked for when the
+ * Hessian is done; 0 where rows do not follow each other in memory. */
 static int64_t prefetch_step(const question *q) {
     const column *c = q->x.columns;
     int64_t row = q->x.width * element_size(c->type), tiles = 0;

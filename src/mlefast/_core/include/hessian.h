@@ -37,7 +37,9 @@ INLINE void NAME(register_tile)(int vectors, int columns, int rows, const REAL *
 }
 
 #define TILE_CASE(v, b)                                                                                       \
-    case (v) * 16 + (b): NAME(register_tile)(v, b, rows, strip, strip_width, group, hessian, stride, ahead, step); break;
+    case (v) * 16 + (b):                                                                                      \
+        NAME(register_tile)(v, b, rows, strip, strip_width, group, hessian, stride, ahead, step);             \
+        break;
 #if GROUP == 8
 #define TILE_CASES(v) TILE_CASE(v, 1) TILE_CASE(v, 2) TILE_CASE(v, 3) TILE_CASE(v, 4) TILE_CASE(v, 5) \
     TILE_CASE(v, 6) TILE_CASE(v, 7) TILE_CASE(v, 8)

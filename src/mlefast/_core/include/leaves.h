@@ -14,12 +14,12 @@
 typedef void (*leaf_function)(int64_t rows, const double *eta, const double *y, const double *shape, double *nll,
                               double *d1, double *d2);
 
-/* Where a likelihood can run off to infinity, which decides whether a maximum exists: nowhere; for y = 0 as eta falls and
- * for y = 1 as it rises; for y = 0 as eta falls. */
+/* Where a likelihood can run off to infinity, which decides whether a maximum exists: nowhere; for y = 0 as eta falls
+ * and for y = 1 as it rises; for y = 0 as eta falls. */
 typedef enum { NO_BORDER, TWO_LABELS, ZERO_COUNT } border;
 
-/* The names by which the Python layer finds them; `tail` is what d2 / |d1| tends to on an open side, for rows where both
- * have underflown. */
+/* The names by which the Python layer finds them; `tail` is what d2 / |d1| tends to on an open side, for rows where
+ * both have underflown. */
 static const struct {
     const char *name;
     leaf_function function;

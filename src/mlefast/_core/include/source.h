@@ -81,14 +81,15 @@ static void read_column(const column *c, int64_t first, int rows, double *to, in
 }
 
 /* What the checks of a vector ask for, from one reading. A NaN makes the sum NaN and is neither least nor greatest. */
-typedef struct { double least, greatest, sum; int64_t zeros, ones; } vector_facts;
+typedef struct { double least, greatest, sum; int64_t zeros, ones, fractions; } vector_facts;
 
 static void add_facts(const column *c, int64_t first, int64_t rows, vector_facts *facts) {
     double chunk[256];
     for (int64_t done = 0; done < rows; done += 256) {
         int count = rows - done < 256 ? (int)(rows - done) : 256;
         double least = facts->least, greatest = facts->greatest, sum = 0.0;
-        int zeros = 0, ones = 0;
+        int zeros = 0, ones = 0, fractions = 0;
+        const double integers = 0x1p52; /* from here on all doubles are whole; adding it rounds to a whole number */
         read_column(c, first + done, count, chunk, 1);
         for (int i = 0; i < count; ++i) {
             double x = chunk[i];
@@ -97,8 +98,10 @@ static void add_facts(const column *c, int64_t first, int64_t rows, vector_facts
             sum += x;
             zeros += x == 0.0;
             ones += x == 1.0;
+            fractions += fabs(x) < integers && fabs(x) + integers - integers != fabs(x);
         }
-        facts->least = least, facts->greatest = greatest, facts->sum += sum, facts->zeros += zeros, facts->ones += ones;
+        facts->least = least, facts->greatest = greatest, facts->sum += sum;
+        facts->zeros += zeros, facts->ones += ones, facts->fractions += fractions;
     }
 }
 
@@ -140,8 +143,8 @@ typedef struct {
     double *eta;
 } packing;
 
-/* `count` rows (VD_LANES or fewer) of a run of columns that lie side by side, all rows at once. `ahead` points to rows that
- * follow, or is NULL: they are asked for from end to end, since memory is fastest in order. */
+/* `count` rows (VD_LANES or fewer) of a run of columns that lie side by side, all rows at once. `ahead` points to rows
+ * that follow, or is NULL: they are asked for from end to end, since memory is fastest in order. */
 INLINE void pack_rows(const char *from, int64_t stride, const char *ahead, int count, int64_t width, int is_float,
                       int unsafe, const packing *to, double *RESTRICT tile, double *eta) {
     const double *scales = to->scale, *shifts = to->shift, *b = to->b;
@@ -160,7 +163,8 @@ INLINE void pack_rows(const char *from, int64_t stride, const char *ahead, int c
             UNROLL
             for (int r = 0; r < count; ++r) {
                 const char *at = from + r * stride + k * size;
-                vd x = lanes == VD_LANES ? load_elements(at, is_float) : load_some_elements(at, lanes, is_float, unsafe);
+                vd x = lanes == VD_LANES ? load_elements(at, is_float)
+                                         : load_some_elements(at, lanes, is_float, unsafe);
                 x = vd_fma(x, scale, shift);
                 vd_store(tile + r * PANEL + k, x);
                 sum[r] = vd_fma(x, coefficient, sum[r]);
@@ -182,7 +186,8 @@ INLINE void pack_by_rows(const column *c, int64_t first, int rows, int64_t width
         count = rows - i < VD_LANES ? rows - i : VD_LANES;
         int safe = stride > 0 && from + (count - 1) * stride + covered <= c[0].after;
         double *tile = to->tile + i * PANEL, *eta = to->eta + i;
-        if (count == VD_LANES && safe) pack_rows(from, stride, from + ahead, VD_LANES, width, is_float, 0, to, tile, eta);
+        if (count == VD_LANES && safe)
+            pack_rows(from, stride, from + ahead, VD_LANES, width, is_float, 0, to, tile, eta);
         else pack_rows(from, stride, NULL, count, width, is_float, 1, to, tile, eta);
     }
 }
@@ -255,7 +260,8 @@ static void pack_tile(const design *x, int64_t first, int rows, const double *b,
         const column *c = x->columns + panel * PANEL;
         int64_t begin = panel * PANEL, left = x->width - begin;
         int64_t width = left < length * PANEL ? left : length * PANEL;
-        const packing to = {x->scale + begin, x->shift + begin, b + begin, tile + panel * panel_stride, panel_stride, eta};
+        const packing to = {x->scale + begin, x->shift + begin, b + begin, tile + panel * panel_stride, panel_stride,
+                            eta};
         if (x->kinds[panel] == ONE_BY_ONE) pack_one_by_one(c, first, rows, (int)width, &to);
         else if (x->kinds[panel] == BY_ROWS && c->type == F32) pack_by_rows(c, first, rows, width, 1, &to);
         else if (x->kinds[panel] == BY_ROWS) pack_by_rows(c, first, rows, width, 0, &to);

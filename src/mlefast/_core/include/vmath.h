@@ -30,15 +30,15 @@ INLINE vd vd_exp_rest(vd r) {
     return vd_fma(odd, r, even);
 }
 
-/* exp(-a) for a >= 0 as high + low, relative error of the sum below 0.4 ULP. Subnormal results are rounded once (low is
- * then meaningless and negligible to all its users); NaN stays NaN.
+/* exp(-a) for a >= 0 as high + low, relative error of the sum below 0.4 ULP. Subnormal results are rounded once
+ * (low is then meaningless and negligible to all its users); NaN stays NaN.
  * Method: a = -(k ln 2 + r), |r| <= ln(2) / 2; exp(r) = 1 + r + r^2 Q(r), Q the near-minimax polynomial of degree 9
  * (relative error 0.06 ULP of the result); Cody and Waite's two-part ln 2. */
 INLINE vd_pair vd_exp_minus(vd a) {
     const vd limit = vd_set(800.0); /* exp(-800) rounds to zero; the select keeps NaN */
     a = vd_select(vd_less(limit, a), limit, a);
-    /* The sum with 1.5 * 2^52 rounds to an integer and leaves it in the low bits; 1023 + 512 makes of these the exponent
-     * of 2^(k + 512), a normal number also where 2^k is none. */
+    /* The sum with 1.5 * 2^52 rounds to an integer and leaves it in the low bits; 1023 + 512 makes of these the
+     * exponent of 2^(k + 512), a normal number also where 2^k is none. */
     const vd magic = vd_set(0x1.8p52 + 1023.0 + 512.0), down = vd_set(0x1p-512);
     vd shifted = vd_fma(a, vd_set(-0x1.71547652b82fep+0), magic);
     vd k = vd_sub(shifted, magic), power = vi_as_double(vi_shift_to_exponent(vd_bits(shifted)));
@@ -84,7 +84,8 @@ INLINE vd_pair vd_sigmas(vd_pair t) {
     return (vd_pair){plus, vd_fma(rest, inverse, minus)};
 }
 
-/* log(1 + t) for t in [0, 1]: 2 atanh(z) with z = t / (2 + t) <= 1/3; 2 atanh(z) = 2 z + z z^2 P(z^2), P of degree 9. */
+/* log(1 + t) for t in [0, 1]: 2 atanh(z) with z = t / (2 + t) <= 1/3; 2 atanh(z) = 2 z + z z^2 P(z^2), P of
+ * degree 9. */
 INLINE vd vd_log1p(vd_pair t) {
     const vd two = vd_set(2.0);
     vd d = vd_add(two, t.high); /* 2 + t = d + d_low */

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Whether the maximum exists: by the kind of the likelihood, or by a proof."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from mlefast.inference import Separation, judge_existence
+from mlefast.objective import Information, MemoryObjective, ShapeObjective, Vector
+from mlefast.solvers import Expansion, Solution, expand
+
+from .model import Model
+
+_PERFECT = 1e-13  # of the scale without covariates: what is left of y is rounding
+_LOST = 5.0  # the standard error of the logarithm of a shape parameter that the data do not determine
+
+
+def judge(
+    model: Model,
+    objective: MemoryObjective | ShapeObjective,
+    solution: Solution,
+    columns: Information | None,
+    null_scale: float,
+) -> Separation:
+    """The verdict; `columns` is the information that tells the columns' rank, if that of the solution does not."""
+    likelihood, expansion = model.likelihood, solution.expansion
+    if likelihood.scale_name and solution.moments.scale <= _PERFECT * max(null_scale, 1e-2 * abs(model.data.mean)):
+        return Separation("unbounded", math.nan, (likelihood.scale_name,))
+    if likelihood.existence == "always":
+        return Separation("exists", math.nan)
+    if isinstance(objective, ShapeObjective):
+        return _judge_shape(model, objective, solution, columns)
+    if likelihood.existence == "local":
+        return Separation("local" if _is_definite(expansion.information, columns) else "undecided", math.nan)
+    return _prove(model, objective, solution.params, expansion, columns, solution.converged)
+
+
+def _judge_shape(
+    model: Model, objective: ShapeObjective, solution: Solution, columns: Information | None
+) -> Separation:
+    """With shape parameters: the coefficients at their values, and whether these are determined."""
+    shapes, information = model.estimated, solution.information
+    if not _is_definite(information, columns):
+        return Separation("undecided", math.nan)
+    errors = np.sqrt(np.diagonal(information.inverse()))[-shapes:]
+    for name, error in zip(model.likelihood.estimated, errors, strict=True):
+        if error > _LOST:
+            return Separation("unbounded", math.nan, (name,))
+    if model.likelihood.existence == "local":
+        return Separation("local", math.nan)
+    memory, params = objective.split(solution.params)
+    kept = None if columns is None else columns.among(np.arange(len(columns.kept)) < len(params))
+    found = _prove(model, memory, params, expand(memory, params, "double")[1], kept, solution.converged)
+    if found.verdict == "exists":
+        return dataclasses.replace(found, verdict="local")  # in the coefficients; jointly the NLL is not convex
+    if found.direction is None:
+        return found
+    return dataclasses.replace(found, direction=np.hstack([found.direction, np.zeros(shapes)]))
+
+
+def _is_definite(information: Information, columns: Information | None) -> bool:
+    """Whether the information is positive definite on the columns that are independent."""
+    if columns is None:
+        return information.definite and bool(information.kept.all())
+    return bool(information.among(columns.kept).kept[columns.kept].all())
+
+
+def _prove(
+    model: Model,
+    objective: MemoryObjective,
+    params: Vector,
+    expansion: Expansion,
+    columns: Information | None,
+    converged: bool,
+) -> Separation:
+    separation = _prove_at(model, objective, expansion, columns)
+    if separation.verdict == "undecided" and converged:
+        # a proof may come from any point, and a Newton step further is nearer to the maximum
+        further = expand(objective, params + expansion.step, "double")[1]
+        separation = _prove_at(model, objective, further, columns)
+    return separation
+
+
+def _prove_at(
+    model: Model, objective: MemoryObjective, expansion: Expansion, columns: Information | None
+) -> Separation:
+    information = expansion.information
+    complete = np.array_equal(information.kept, columns.kept) if columns else information.kept.all()
+    condition = information.condition if complete else math.inf
+    return judge_existence(
+        objective, expansion.params, expansion.step, condition, expansion.precision, model.space, model.names
+    )

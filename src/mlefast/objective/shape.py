@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The objective of a likelihood with shape parameters of its own, such as the dispersion of the negative binomial.
+
+Its parameters are the coefficients and then the shape parameters. Derivatives with respect to the former come from the
+pass; those with respect to the latter are central differences of what the pass returns at nearby shapes, with five
+points, whose error is of the fourth order in the distance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from mlefast.likelihoods import Likelihood, Totals
+
+from .memory import MemoryObjective
+from .protocol import Moments, Precision, Vector
+
+_DISTANCE = 2e-3  # balances the error of the formula, its fourth power, with rounding
+_POINTS = (-2, -1, 1, 2)
+_FIRST = (1.0 / 12.0, -8.0 / 12.0, 8.0 / 12.0, -1.0 / 12.0)
+_SECOND = (-1.0 / 12.0, 16.0 / 12.0, 16.0 / 12.0, -1.0 / 12.0)
+_SECOND_CENTRE = -30.0 / 12.0
+
+
+class ShapeObjective:
+    """Negative log-likelihood as a function of the coefficients and the shape parameters."""
+
+    def __init__(self, rows: MemoryObjective, likelihood: Likelihood, totals: Callable[[Likelihood], Totals]) -> None:
+        self._memory = rows
+        self._likelihood = likelihood
+        self._totals = totals
+        self._shapes = len(likelihood.estimated)
+        self.size = rows.size + self._shapes
+        self.nobs = rows.nobs
+        self.precision: Precision = rows.precision
+        self.convex = False
+        self.quadratic = False
+
+    @property
+    def passes(self) -> float:
+        """Those over the rows."""
+        return self._memory.passes
+
+    @passes.setter
+    def passes(self, passes: float) -> None:
+        self._memory.passes = passes
+
+    @property
+    def rows(self) -> int:
+        """Number of rows that a pass reads."""
+        return self._memory.rows
+
+    def split(self, params: Vector) -> tuple[MemoryObjective, Vector]:
+        """The objective of the coefficients at the shape that stands in `params`, and the coefficients."""
+        coefficients, shape = params[: -self._shapes], params[-self._shapes :]
+        return self._at(shape), coefficients
+
+    def _at(self, shape: Vector) -> MemoryObjective:
+        likelihood = self._likelihood.at(shape.tolist())
+        return self._memory.at(likelihood, self._totals(likelihood))
+
+    def moments(self, params: Vector, order: int = 2, precision: Precision = "double") -> Moments:
+        """Passes over the rows at this shape and, from order 1 on, at four nearby values of each shape parameter."""
+        shape, coefficients = params[-self._shapes :], params[: -self._shapes]
+        if not (np.abs(shape) < 300.0).all():  # exp of it has no use in doubles
+            return Moments(np.inf, np.zeros(self.size), np.eye(self.size))
+        here = self._at(shape).moments(coefficients, order, precision)
+        if order == 0 or not np.isfinite(here.nll):
+            return here
+        distances = _DISTANCE * np.maximum(1.0, np.abs(shape))
+        around = [
+            [self._at(_moved(shape, j, k * h)).moments(coefficients, order - 1) for k in _POINTS]
+            for j, h in enumerate(distances)
+        ]
+        slopes = [_weigh(_FIRST, [m.nll for m in near]) / h for near, h in zip(around, distances, strict=True)]
+        assert here.gradient is not None
+        gradient = np.hstack([here.gradient, slopes])
+        if order == 1:
+            return Moments(here.nll, gradient, None, here.loss, here.scale)
+        hessian = np.empty((self.size, self.size))
+        p = len(coefficients)
+        hessian[:p, :p] = here.hessian
+        for j, (near, h) in enumerate(zip(around, distances, strict=True)):
+            cross = sum(c * m.gradient for c, m in zip(_FIRST, near, strict=True) if m.gradient is not None) / h
+            hessian[:p, p + j] = hessian[p + j, :p] = cross
+            bend = _weigh(_SECOND, [m.nll for m in near]) + _SECOND_CENTRE * here.nll
+            hessian[p + j, p + j] = bend / h**2
+            for k in range(j):
+                mixed = self._mixed(coefficients, shape, (j, k), (h, distances[k]))
+                hessian[p + j, p + k] = hessian[p + k, p + j] = mixed
+        return Moments(here.nll, gradient, hessian, here.loss, here.scale)
+
+    def _mixed(
+        self, coefficients: Vector, shape: Vector, pair: tuple[int, int], distances: tuple[float, float]
+    ) -> float:
+        """The mixed derivative of two shape parameters, from two squares of points around them."""
+
+        def square(size: float) -> float:
+            (j, k), (a, b) = pair, (size * distances[0], size * distances[1])
+            corners = [
+                sign * self._at(_moved(_moved(shape, j, x), k, y)).moments(coefficients, 0).nll
+                for x, y, sign in ((a, b, 1.0), (-a, -b, 1.0), (a, -b, -1.0), (-a, b, -1.0))
+            ]
+            return sum(corners) / (4.0 * a * b)
+
+        return (4.0 * square(1.0) - square(2.0)) / 3.0
+
+    def predict(self, moments: Moments, step: Vector) -> Moments:
+        """Of no use: the loss is not quadratic."""
+        raise NotImplementedError
+
+    def coordinates(self, params: Vector) -> None:
+        """There is no better information about here than the Hessian."""
+
+    def sample(self, step: int) -> ShapeObjective:
+        """The same objective on every step-th row."""
+        return ShapeObjective(
+            self._memory.sample(step), self._likelihood, lambda likelihood: self._totals(likelihood).share(step)
+        )
+
+    def scan(self, params: Vector, direction: Vector) -> tuple[float, float, float]:
+        """Of the coefficients only."""
+        memory, coefficients = self.split(params)
+        return memory.scan(coefficients, direction[: -self._shapes])
+
+    def separating(self, step: Vector) -> Vector | None:
+        """A step of the coefficients along which the likelihood grows for ever."""
+        found = self._memory.separating(step[: -self._shapes])
+        return None if found is None else np.hstack([found, np.zeros(self._shapes)])
+
+
+def _moved(shape: Vector, j: int, by: float) -> Vector:
+    moved = shape.copy()
+    moved[j] += by
+    return moved
+
+
+def _weigh(coefficients: tuple[float, ...], values: list[float]) -> float:
+    return float(np.dot(coefficients, values))
