@@ -8,6 +8,7 @@ from .errors import (
     ConvergenceWarning,
     DataError,
     FormulaError,
+    LabelWarning,
     MissingPackageError,
     MlefastError,
     MlefastWarning,
@@ -18,17 +19,19 @@ from .errors import (
 from .evaluate import Evaluation, evaluate, likelihood, loglik, nll
 from .fit import fit
 from .formula import fit_formula
-from .likelihoods import Bernoulli, Gamma, Gaussian, NegativeBinomial, Poisson, StudentT
+from .likelihoods import Bernoulli, Categorical, Gamma, Gaussian, NegativeBinomial, Poisson, StudentT
 from .result import Result
 
 __all__ = [
     "Bernoulli",
+    "Categorical",
     "ConvergenceWarning",
     "DataError",
     "Evaluation",
     "FormulaError",
     "Gamma",
     "Gaussian",
+    "LabelWarning",
     "MissingPackageError",
     "MlefastError",
     "MlefastWarning",

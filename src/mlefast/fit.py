@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from mlefast import _core
 from mlefast.errors import DataError, OptionError
 from mlefast.likelihoods import Likelihood, find_likelihood
-from mlefast.objective import MemoryObjective, ShapeObjective
+from mlefast.objective import RowsObjective, ShapeObjective
 from mlefast.solvers import SOLVERS, Progress, Solution, choose_solver, sample_start
 
 from .advice import warn
@@ -53,9 +53,10 @@ def fit(
     X : array-like or frame of shape (n, p)
         Covariates: numbers or booleans of any type, layout and strides; never copied. Without a column of ones.
     y : array-like of shape (n,)
-        Response; for Bernoulli two labels: 0 and 1, booleans, two strings.
+        Response; for Bernoulli two labels: 0 and 1, booleans, two strings; for categorical any labels, of which the
+        first in their order (sorted, or as a column of categories declares it) is the reference.
     likelihood : str or likelihood object, default "bernoulli"
-        The assumed distribution of y: "bernoulli", "gaussian", "poisson", "gamma", "negative_binomial", "student_t", or
+        The assumed distribution of y: "bernoulli", "categorical", "gaussian", "poisson", "gamma", "negative_binomial", "student_t", or
         an object such as `mlefast.Bernoulli(link="probit")`.
     intercept : bool, default True
         Whether to fit an intercept; it comes first and is named `Intercept`.
@@ -73,7 +74,7 @@ def fit(
         Names of the columns; default: those of the frame, or x1, x2, ...
     solver : {"auto", "irls", "lbfgs"}, default "auto"
         How to find the maximum; the result says which and why.
-    start : array-like of shape (number of parameters,), optional
+    start : array-like of the shape of the parameters, optional
         Where to start; default: no slopes and the intercept that fits the mean of y, refined on a sample of the rows
         where there are many.
     tol : float, default 1e-6
@@ -108,6 +109,8 @@ def fit(
     -----
     ConvergenceWarning
         If the estimate is not within `tol` standard errors of the maximum.
+    LabelWarning
+        If a declared class never occurs.
     SeparationWarning
         If the maximum does not exist or its existence could not be proved.
     RankWarning
@@ -147,7 +150,7 @@ def fit(
         null = null._replace(loglik=assessment["llf"], deviance=assessment["deviance"])
     result = Result(
         family=family,
-        names=model.names,
+        names=model.columns,
         response=data.response,
         classes=data.classes,
         intercept=intercept,
@@ -173,7 +176,7 @@ def fit(
 
 def _minimise(
     model: Model,
-    objective: MemoryObjective | ShapeObjective,
+    objective: RowsObjective | ShapeObjective,
     chosen: str,
     start: ArrayLike | None,
     tol: float,
@@ -185,7 +188,7 @@ def _minimise(
     if start is None:
         first, information = sample_start(objective, model.start())
     else:
-        first = model.coordinates.from_user(read_params("start", start, model.names))
+        first = model.coordinates.from_user(read_params("start", start, model.names, model.shape))
     solution = SOLVERS[chosen](objective, first, tol=tol, max_iter=max_iter, progress=progress, information=information)
     if not math.isfinite(solution.moments.nll):
         raise DataError(

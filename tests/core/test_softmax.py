@@ -148,6 +148,17 @@ def test_hessian_times_a_direction(core: ModuleType, classes: int) -> None:
 
 
 @pytest.mark.parametrize("classes", CLASSES)
+def test_outer_products_of_the_scores(core: ModuleType, classes: int) -> None:
+    x, y, weights, params = problem(300, 9, classes)
+    found = core.Softmax(core.Rows((x,), y, weights, None, True), classes).evaluate(params, 2, 2, squares=True)[2]
+    wanted = np.zeros_like(found)
+    for i in range(300):
+        score = reference.evaluate_softmax(wide(x[i : i + 1]), y[i : i + 1], params, order=1)[1].ravel()
+        wanted += weights[i] * np.outer(score, score)
+    np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("classes", CLASSES)
 def test_scan_finds_the_extremes(core: ModuleType, classes: int) -> None:
     x, y, weights, params = problem(2500, 6, classes)
     direction = np.random.default_rng(4).standard_normal(params.shape)

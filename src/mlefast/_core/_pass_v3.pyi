@@ -38,7 +38,7 @@ class Rows:
 class Softmax:
     def __init__(self, rows: Rows, classes: int) -> None: ...
     def evaluate(
-        self, params: NDArray[np.float64], order: int, threads: int, single: bool = False
+        self, params: NDArray[np.float64], order: int, threads: int, single: bool = False, squares: bool = False
     ) -> tuple[float, NDArray[np.float64] | None, NDArray[np.float64] | None, bool]: ...
     def times(
         self, params: NDArray[np.float64], direction: NDArray[np.float64], threads: int

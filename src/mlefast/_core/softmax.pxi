@@ -206,26 +206,28 @@ cdef class Softmax:
             threads = <int>min(<int64_t>threads, (work.rows + BLOCK_ROWS - 1) // BLOCK_ROWS)
         return max(threads, 1)
 
-    def evaluate(self, const double[:, ::1] params, int order, int threads, bint single=False):
+    def evaluate(self, const double[:, ::1] params, int order, int threads, bint single=False, bint squares=False):
         """(nll, gradient like params or None, Hessian or None, whether all is finite) in one pass over the rows.
 
-        The Hessian's rows and columns are those of the flattened params.
+        The Hessian's rows and columns are those of the flattened params. With `squares` the outer products of the
+        rows' scores stand in its place.
         """
         if not 0 <= order <= 2:
             raise ValueError("no such order")
-        return self.differentiate(params, None, order, threads, single)
+        return self.differentiate(params, None, order, threads, single, squares)
 
     def times(self, const double[:, ::1] params, const double[:, ::1] direction, int threads):
         """(Hessian times the direction, in its shape, whether all is finite) in one pass, without the Hessian."""
         self.require(direction)
-        _, product, _, finite = self.differentiate(params, direction, 1, threads, False)
+        _, product, _, finite = self.differentiate(params, direction, 1, threads, False, False)
         return product, finite
 
     cdef object differentiate(self, const double[:, ::1] params, const double[:, ::1] direction, int order,
-                              int threads, bint single):
+                              int threads, bint single, bint squares):
         cdef softmax_question s
         self.require(params)
         self.ask(&s, order, single)
+        s.q.squares = squares
         cdef int64_t padded = self.padded_size()
         cdef job work = softmax_job(&s, evaluate_softmax)
         cdef double *memory = <double *>malloc((work.size + 3 * padded + 24) * sizeof(double))

@@ -9,6 +9,7 @@ from mlefast.errors import OptionError
 
 from .base import Likelihood, Totals, Vector, tally
 from .bernoulli import Bernoulli
+from .categorical import Categorical, require_codes
 from .gamma import Gamma
 from .gaussian import Gaussian
 from .negative_binomial import NegativeBinomial
@@ -16,7 +17,7 @@ from .poisson import Poisson
 from .student import StudentT
 
 _BY_NAME: dict[str, type[Likelihood]] = {
-    family.name: family for family in (Bernoulli, Gaussian, Poisson, Gamma, NegativeBinomial, StudentT)
+    family.name: family for family in (Bernoulli, Categorical, Gaussian, Poisson, Gamma, NegativeBinomial, StudentT)
 }
 
 
@@ -37,6 +38,7 @@ def find_likelihood(likelihood: str | Likelihood) -> Likelihood:
 
 __all__ = [
     "Bernoulli",
+    "Categorical",
     "Gamma",
     "Gaussian",
     "Likelihood",
@@ -46,5 +48,6 @@ __all__ = [
     "Totals",
     "Vector",
     "find_likelihood",
+    "require_codes",
     "tally",
 ]

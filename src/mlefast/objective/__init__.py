@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """From parameters to moments: the negative log-likelihood, its gradient and its Hessian."""
 
+from .base import RowsObjective
 from .information import Information, ProductInformation
 from .memory import MemoryObjective
 from .protocol import Matrix, Moments, Objective, Precision, Vector
@@ -16,6 +17,7 @@ __all__ = [
     "Objective",
     "Precision",
     "ProductInformation",
+    "RowsObjective",
     "ShapeObjective",
     "SoftmaxObjective",
     "Standardisation",

@@ -60,6 +60,11 @@ class RowsObjective(ABC):
         """Number of rows that a pass reads."""
         return math.ceil(self._design.rows / self._step)
 
+    @property
+    def predictors(self) -> int:
+        """Number of linear predictors in these rows."""
+        return self.rows * (self.size // self._columns)
+
     def _count_pass(self) -> None:
         self._whole.passes += self.rows / self._design.rows
 
@@ -96,6 +101,10 @@ class RowsObjective(ABC):
     def coordinates(self, params: Vector) -> ProductInformation | None:
         """None: there is no better information about here than the Hessian."""
         return None
+
+    @abstractmethod
+    def outer_products(self, params: Vector, moments: Moments) -> Matrix:
+        """The sum of the outer products of the rows' scores, at the scale of the moments."""
 
     @abstractmethod
     def scan(self, params: Vector, direction: Vector) -> tuple[float, float, float]:

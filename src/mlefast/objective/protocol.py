@@ -48,6 +48,11 @@ class Objective(Protocol):
         """Number of rows that a pass reads."""
         ...
 
+    @property
+    def predictors(self) -> int:
+        """Number of linear predictors in these rows: so many columns can be independent at most."""
+        ...
+
     def moments(self, params: Vector, order: int = 2, precision: Precision = "double") -> Moments:
         """One pass. "mixed" lets the Hessian be summed from single-precision products.
 

@@ -14,7 +14,7 @@ from mlefast.data import Design
 
 from .base import RowsObjective
 from .information import Information, ProductInformation
-from .protocol import Matrix, Vector
+from .protocol import Matrix, Moments, Vector
 from .standardisation import Standardisation
 
 _LEADS = 1 << 20  # rows times classes that are looked at together
@@ -63,6 +63,13 @@ class SoftmaxObjective(RowsObjective):
         self._count_pass()
         nll, gradient, hessian, finite = self._softmax.evaluate(self._by_class(params), order, self._threads, single)
         return nll, None if gradient is None else gradient.ravel(), hessian, finite
+
+    def outer_products(self, params: Vector, moments: Moments) -> Matrix:
+        """The sum of the outer products of the rows' scores."""
+        self._count_pass()
+        products = self._softmax.evaluate(self._by_class(params), 2, self._threads, False, True)[2]
+        assert products is not None
+        return products
 
     def sample(self, step: int) -> Self:
         """The objective of every step-th row."""

@@ -168,15 +168,17 @@ INLINE vd complement(const softmax_tile *t, int i, vd index, vd p) {
     return vd_select(vd_equal(vd_load(t->winner + i), index), vd_load(t->rest + i), vd_sub(vd_set(1.0), p));
 }
 
-/* The derivatives of the weighted nll with respect to eta of class k + 1. */
+/* The derivative of the nll with respect to eta of class k + 1, for the rows from i on. */
+INLINE vd slope_at(const softmax_tile *t, int64_t k, int i) {
+    const vd index = vd_set((double)(k + 1));
+    vd p = vd_load(t->p + k * t->stride + i);
+    vd minus = vd_sub(vd_zero(), complement(t, i, index, p));
+    return vd_select(vd_equal(vd_load(t->y + i), index), minus, p);
+}
+
 static void gradient_slopes(const softmax_tile *t, int64_t k, int rows, double *slopes) {
-    const vd index = vd_set((double)(k + 1)), zero = vd_zero();
-    for (int i = 0; i < rows; i += VD_LANES) {
-        vd p = vd_load(t->p + k * t->stride + i);
-        vd minus = vd_sub(zero, complement(t, i, index, p));
-        vd slope = vd_select(vd_equal(vd_load(t->y + i), index), minus, p);
-        vd_store(slopes + i, vd_mul(vd_load(t->weights + i), slope));
-    }
+    for (int i = 0; i < rows; i += VD_LANES)
+        vd_store(slopes + i, vd_mul(vd_load(t->weights + i), slope_at(t, k, i)));
 }
 
 /* sum_l p_l x'd_l of each row. */
@@ -253,15 +255,19 @@ static void add_softmax_gradient(const softmax_question *s, const softmax_tile *
     }
 }
 
+/* d2 of the classes k and l (from 0), or the product of their slopes, for the rows from i on. */
+INLINE vd curvature_at(const softmax_question *s, const softmax_tile *t, int64_t k, int64_t l, int i) {
+    if (s->q.squares) return vd_mul(slope_at(t, k, i), slope_at(t, l, i));
+    vd p = vd_load(t->p + k * t->stride + i);
+    if (k == l) return vd_mul(p, complement(t, i, vd_set((double)(k + 1)), p));
+    return vd_mul(vd_sub(vd_zero(), p), vd_load(t->p + l * t->stride + i));
+}
+
 /* The matrix of the classes k >= l (from 0) from up to HESSIAN_ROWS rows. */
 static void add_softmax_pair(const softmax_question *s, const softmax_tile *t, int rows, int64_t k, int64_t l,
                              const softmax_scratch *scratch, double *hessian) {
-    const vd index = vd_set((double)(k + 1)), zero = vd_zero();
-    for (int i = 0; i < rows; i += VD_LANES) {
-        vd p = vd_load(t->p + k * t->stride + i);
-        vd other = k == l ? complement(t, i, index, p) : vd_sub(zero, vd_load(t->p + l * t->stride + i));
-        vd_store(scratch->curvature + i, vd_mul(vd_mul(vd_load(t->weights + i), p), other));
-    }
+    for (int i = 0; i < rows; i += VD_LANES)
+        vd_store(scratch->curvature + i, vd_mul(vd_load(t->weights + i), curvature_at(s, t, k, l, i)));
     int64_t strips = (s->width + strip_width(s->q.single) - 1) / strip_width(s->q.single);
     const hessian_part all = {0, strips, 0, s->width};
     const packed_tile x = {t->tile, t->panel_stride, s->width, rows, NULL, scratch->curvature, (const char *)t->tile, 0};
