@@ -45,7 +45,8 @@ def evaluate(
     X : array-like or frame of shape (n, p)
         Covariates: any numeric type, layout and strides; never copied.
     y : array-like of shape (n,)
-        Response; for Bernoulli numbers in [0, 1] or two labels; for categorical codes 0..K - 1 of the classes or labels.
+        Response; for Bernoulli numbers in [0, 1] or two labels; for categorical codes 0..K - 1 of the
+        classes, or labels.
     params : array-like of shape (p + 1,), or (p,) with intercept=False
         Where to evaluate; the intercept first, shape parameters that the likelihood estimates last. For categorical a
         row for each class but the first.
@@ -67,8 +68,8 @@ def evaluate(
     Returns
     -------
     Evaluation
-        `nll` in nats, `gradient` of the shape of params or None, `hessian` of shape (size, size) or None, with a row and a
-        column for each of the flattened params; float64.
+        `nll` in nats, `gradient` of the shape of params or None, `hessian` with a row and a column for each of the
+        flattened params or None; float64.
 
     Raises
     ------

@@ -84,9 +84,7 @@ def _prove(
     return separation
 
 
-def _prove_at(
-    model: Model, objective: RowsObjective, expansion: Expansion, columns: Information | None
-) -> Separation:
+def _prove_at(model: Model, objective: RowsObjective, expansion: Expansion, columns: Information | None) -> Separation:
     information = expansion.information
     complete = np.array_equal(information.kept, columns.kept) if columns else information.kept.all()
     condition = information.condition if complete else math.inf

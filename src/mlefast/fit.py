@@ -56,8 +56,8 @@ def fit(
         Response; for Bernoulli two labels: 0 and 1, booleans, two strings; for categorical any labels, of which the
         first in their order (sorted, or as a column of categories declares it) is the reference.
     likelihood : str or likelihood object, default "bernoulli"
-        The assumed distribution of y: "bernoulli", "categorical", "gaussian", "poisson", "gamma", "negative_binomial", "student_t", or
-        an object such as `mlefast.Bernoulli(link="probit")`.
+        The assumed distribution of y: "bernoulli", "categorical", "gaussian", "poisson", "gamma",
+        "negative_binomial", "student_t", or an object such as `mlefast.Bernoulli(link="probit")`.
     intercept : bool, default True
         Whether to fit an intercept; it comes first and is named `Intercept`.
     weights : array-like of shape (n,), optional

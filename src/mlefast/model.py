@@ -208,7 +208,7 @@ def specify(
         equations = 1 if data.classes is None else len(data.classes) - 1
     if equations > 1 and equations * len(names) > _MOST_PARAMETERS:
         raise DataError(
-            f"{equations + 1} classes with {len(names)} parameters each make {equations * len(names)}, and standard errors "
-            f"need the square of that; {_MOST_PARAMETERS} are possible. Merge rare classes or leave out columns."
+            f"{equations + 1} classes with {len(names)} parameters each make {equations * len(names)}, and standard "
+            f"errors need the square of that; {_MOST_PARAMETERS} are possible. Merge rare classes or leave out columns."
         )
     return Model(data, likelihood, names, intercept, threads, equations)

@@ -64,8 +64,8 @@ def evaluate_softmax(
     gradient = (w[:, np.newaxis] * (p - labels)).T @ x if order > 0 else None
     hessian = None
     if order > 1:
-        d2 = w[:, np.newaxis, np.newaxis] * (p[:, :, np.newaxis] * np.eye(len(params)) - p[:, :, np.newaxis] * p[:, np.newaxis])
-        hessian = np.einsum("ia,ikl,ib->kalb", x, d2, x, optimize=True).reshape(params.size, params.size)
+        d2 = p[:, :, np.newaxis] * (np.eye(len(params)) - p[:, np.newaxis])
+        hessian = np.einsum("i,ia,ikl,ib->kalb", w, x, d2, x, optimize=True).reshape(params.size, params.size)
     return nll, gradient, hessian
 
 

@@ -44,8 +44,8 @@ class Result:
     Attributes
     ----------
     params : array of shape (p,), float64
-        Estimates in the order of `names`; NaN where the data do not determine them. For categorical of shape (K - 1, p):
-        a row for each class but the first, the reference; so are `bse`, `tvalues` and `pvalues`.
+        Estimates in the order of `names`; NaN where the data do not determine them. For categorical of shape
+        (K - 1, p), with a row for each class but the first, the reference; so are `bse`, `tvalues` and `pvalues`.
     names : tuple of str
         Names of the parameters, `Intercept` first if there is one; for categorical those of one class.
     covariance : array of shape (p, p), for categorical ((K - 1) p, (K - 1) p)

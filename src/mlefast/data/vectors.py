@@ -47,8 +47,9 @@ def _to_array(values: Any, role: str) -> Column:
         series = _one_column(values, role)
         column = Column(np.empty(0), "" if series.name is None else str(series.name), role)
         return column._replace(values=_series_values(series, column.label), levels=_declared_levels(series))
-    name = getattr(values, "name", None)
-    return Column(plain_array(values, role), name if isinstance(name, str) else "", role)
+    name, levels = getattr(values, "name", None), getattr(values, "categories", None)
+    levels = tuple(levels) if hasattr(values, "codes") and levels is not None else None  # pandas.Categorical
+    return Column(plain_array(values, role), name if isinstance(name, str) else "", role, levels)
 
 
 def _one_column(values: Any, role: str) -> nw.Series[Any]:
@@ -83,8 +84,10 @@ def _declared_levels(series: nw.Series[Any]) -> tuple[Any, ...] | None:
     """The categories of a column that declares them; those of polars' Categorical are only what it has met so far."""
     import narwhals as nw
 
-    if series.dtype == nw.Enum or (series.dtype == nw.Categorical and series.implementation.is_pandas_like()):
-        return tuple(series.cat.get_categories().to_list())
+    if isinstance(series.dtype, nw.Enum):
+        return tuple(series.dtype.categories)
+    if series.dtype == nw.Categorical and series.implementation.is_pandas_like():
+        return tuple(series.to_native().cat.categories)
     return None
 
 

@@ -17,7 +17,7 @@ from mlefast.errors import DataError, LabelWarning
 from .base import Likelihood, Vector
 
 _MOST_CLASSES = 10_000
-_CALLER = 4  # of `fit`
+_CALLER = 5  # of `fit`
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Categorical(Likelihood):
 
         nll = log(sum_k exp(eta_k)) - eta_y,
 
-    with derivatives d1_k = p_k - [k = y] and d2_kl = p_k ([k = l] - p_l). The link is canonical, so the observed and the
-    expected information are the same.
+    with derivatives d1_k = p_k - [k = y] and d2_kl = p_k ([k = l] - p_l). The link is canonical, so the observed and
+    the expected information are the same.
 
     References
     ----------
@@ -205,8 +205,8 @@ def require_codes(y: NDArray[Any], name: str, classes: int) -> None:
     if len(y) and not (least >= 0 and greatest < classes and not fractions and total == total):
         bad = np.flatnonzero(~((y >= 0) & (y < classes) & (y == np.floor(y))))
         raise DataError(
-            f"{name} holds {y[bad[0]]} (first rows: {', '.join(map(str, bad[:5]))}); with parameters for {classes} classes "
-            f"it must hold their codes 0 to {classes - 1}. Encode the labels."
+            f"{name} holds {y[bad[0]]} (first rows: {', '.join(map(str, bad[:5]))}); with parameters for {classes} "
+            f"classes it must hold their codes 0 to {classes - 1}. Encode the labels."
         )
 
 
@@ -226,8 +226,8 @@ def _distinct(y: NDArray[Any], name: str) -> tuple[list[Any] | NDArray[Any], NDA
         found = list(places)
     if len(found) > _MOST_CLASSES:
         raise DataError(
-            f"{name} has {len(found)} different values, more than the {_MOST_CLASSES} classes that a categorical likelihood "
-            "may have. If it is a number, choose a likelihood of numbers, such as gaussian."
+            f"{name} has {len(found)} different values, more than the {_MOST_CLASSES} classes that a categorical "
+            "likelihood may have. If it is a number, choose a likelihood of numbers, such as gaussian."
         )
     return found, codes
 

@@ -111,7 +111,7 @@ class RowsObjective(ABC):
         """Extremes over the rows of what decides whether a maximum exists; see inference/separation.py."""
 
     def separating(self, step: Vector) -> Vector | None:
-        """The step without its negligible parts if along it no row loses, but for rounding, and some row gains for ever.
+        """The step without its negligible parts if along it no row loses, but for rounding, and some gain for ever.
 
         Rounding is judged row by row, which the compiled scan does not: where one cell is 1e18 times the others, what
         is nothing to its row may be all that the others have.

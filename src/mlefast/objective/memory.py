@@ -35,9 +35,7 @@ class MemoryObjective(RowsObjective):
         absent: NDArray[np.bool_] | None = None,
         space: Standardisation | None = None,
     ) -> None:
-        super().__init__(
-            rows, design, size=size, nobs=float(totals.nobs), threads=threads, absent=absent, space=space
-        )
+        super().__init__(rows, design, size=size, nobs=float(totals.nobs), threads=threads, absent=absent, space=space)
         self._y = y
         self._likelihood = likelihood
         self._leaf = _core.Leaf(likelihood.leaf, likelihood.shape)
@@ -109,7 +107,7 @@ class MemoryObjective(RowsObjective):
     def _leads(
         self, rows: NDArray[np.intp], x: NDArray[np.float64], direction: Vector
     ) -> Iterator[tuple[Vector, Vector]]:
-        """s x'd; a row that has no open side must stand still."""
+        """By s x'd; a row that has no open side must stand still."""
         sides = self._likelihood.sides(self._y[rows])
         along = x @ direction
         yield np.where(sides == 0.0, -np.abs(along), sides * along), np.abs(x) @ np.abs(direction)

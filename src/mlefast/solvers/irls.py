@@ -151,9 +151,9 @@ def _descend(
         found = objective.moments(candidate, order, precision)
         if found.nll <= nll - 1e-4 * factor * here.decrement**2 + _NOISE * abs(nll):
             return candidate, found, factor
-        if factor == 1.0 and here.decrement**2 <= _NOISE * abs(nll):  # rounding hides the gain, not the gradient
-            if decrement(here.information, _gradient(found))[1] < here.decrement:
-                return candidate, found, factor
+        hidden = factor == 1.0 and here.decrement**2 <= _NOISE * abs(nll)  # by rounding, of which the gradient has less
+        if hidden and decrement(here.information, _gradient(found))[1] < here.decrement:
+            return candidate, found, factor
         safe = safe or _safe_share(objective, here.params, step)
         if factor <= _LEAST_SHARE * safe:
             return None

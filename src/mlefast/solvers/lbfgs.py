@@ -45,7 +45,8 @@ def lbfgs(
     if taken < max_iter:
         end, more = _search(objective, end, coordinates, tol, max_iter - taken, progress)
         taken += more
-    solution = irls(objective, end, tol=tol, max_iter=max_iter - taken, progress=progress, precision=objective.precision)
+    precision = objective.precision
+    solution = irls(objective, end, tol=tol, max_iter=max_iter - taken, progress=progress, precision=precision)
     if solution.information.rank < coordinates.rank:
         # the weights of some rows died out on the way to a maximum at infinity, which Newton's steps recognise
         return irls(objective, start, tol=tol, max_iter=max_iter, progress=progress)
