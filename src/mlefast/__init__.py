@@ -19,7 +19,17 @@ from .errors import (
 from .evaluate import Evaluation, evaluate, likelihood, loglik, nll
 from .fit import fit
 from .formula import fit_formula
-from .likelihoods import Bernoulli, Categorical, Gamma, Gaussian, NegativeBinomial, Poisson, StudentT
+from .likelihoods import (
+    Bernoulli,
+    Categorical,
+    Gamma,
+    Gaussian,
+    Laplace,
+    NegativeBinomial,
+    Poisson,
+    StudentT,
+    UserLikelihood,
+)
 from .result import Result
 
 __all__ = [
@@ -32,6 +42,7 @@ __all__ = [
     "Gamma",
     "Gaussian",
     "LabelWarning",
+    "Laplace",
     "MissingPackageError",
     "MlefastError",
     "MlefastWarning",
@@ -42,6 +53,7 @@ __all__ = [
     "Result",
     "SeparationWarning",
     "StudentT",
+    "UserLikelihood",
     "__version__",
     "evaluate",
     "fit",

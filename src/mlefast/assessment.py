@@ -104,7 +104,8 @@ def _columns(model: Model, objective: RowsObjective | ShapeObjective) -> Informa
     assert hessian is not None
     objective.passes += equal.passes
     if model.equations > 1:
-        return Information(np.kron(np.eye(model.equations), hessian), most=model.data.present * model.equations)
+        repeated = np.kron(np.eye(model.equations), hessian).astype(np.float64)
+        return Information(repeated, most=model.data.present * model.equations)
     padded = np.eye(model.size)
     padded[: equal.size, : equal.size] = hessian
     return Information(padded, most=model.data.present + model.estimated)

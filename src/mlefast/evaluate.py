@@ -97,6 +97,7 @@ def evaluate(
     equations = _equations(params, data) if isinstance(family, Categorical) else None
     model = specify(data, family, intercept, team, equations)
     point = read_params("params", params, model.names, model.shape)
+    model.check(point)
     moments = model.evaluate(point, int(order), scale)
     if not math.isfinite(moments.nll):
         raise DataError(

@@ -3,25 +3,27 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from numpy.typing import ArrayLike
 
 from mlefast import _core
-from mlefast.errors import DataError, OptionError
-from mlefast.likelihoods import Likelihood, find_likelihood
-from mlefast.objective import RowsObjective, ShapeObjective
-from mlefast.solvers import SOLVERS, Progress, Solution, choose_solver, sample_start
+from mlefast.errors import OptionError
+from mlefast.likelihoods import Laplace, Likelihood, find_likelihood
+from mlefast.solvers import SOLVERS, Progress, choose_solver
 
 from .advice import warn
 from .assessment import assess, has_constant, null_model
-from .model import Model, specify
+from .model import specify
 from .observations import observe
-from .options import read_flag, read_max_iter, read_params, read_tol, require_choice, resolve_threads
+from .options import read_flag, read_max_iter, read_multistart, read_tol, require_choice, resolve_threads
+from .quantile_fit import fit_quantile
 from .result import Result
+from .search import find_maximum
 
 
 def fit(
@@ -38,6 +40,7 @@ def fit(
     names: Sequence[str] | None = None,
     solver: str = "auto",
     start: ArrayLike | None = None,
+    multistart: int = 1,
     tol: float = 1e-6,
     max_iter: int = 100,
     covariance: str | None = None,
@@ -56,8 +59,8 @@ def fit(
         Response; for Bernoulli two labels: 0 and 1, booleans, two strings; for categorical any labels, of which the
         first in their order (sorted, or as a column of categories declares it) is the reference.
     likelihood : str or likelihood object, default "bernoulli"
-        The assumed distribution of y: "bernoulli", "categorical", "gaussian", "poisson", "gamma",
-        "negative_binomial", "student_t", or an object such as `mlefast.Bernoulli(link="probit")`.
+        The assumed distribution of y: "bernoulli", "categorical", "gaussian", "laplace", "poisson", "gamma",
+        "negative_binomial", "student_t", or an object such as `mlefast.Laplace(quantile=0.9)`.
     intercept : bool, default True
         Whether to fit an intercept; it comes first and is named `Intercept`.
     weights : array-like of shape (n,), optional
@@ -72,18 +75,23 @@ def fit(
         What to do with rows that have a missing value; "drop" counts them in the result.
     names : sequence of str, optional
         Names of the columns; default: those of the frame, or x1, x2, ...
-    solver : {"auto", "irls", "lbfgs"}, default "auto"
+    solver : {"auto", "irls", "lbfgs", "gradient"}, default "auto"
         How to find the maximum; the result says which and why.
     start : array-like of the shape of the parameters, optional
         Where to start; default: no slopes and the intercept that fits the mean of y, refined on a sample of the rows
         where there are many.
+    multistart : int, default 1
+        From how many scattered starts to search, for likelihoods that may have several maxima; the best is returned and
+        `optima` lists all. Where the negative log-likelihood is convex one start is enough, and the summary says so.
     tol : float, default 1e-6
         Fit until the estimate is within `tol` standard errors of the exact maximum.
     max_iter : int, default 100
         Iterations after which to give up, with a warning.
-    covariance : {"fisher", "HC0"}, optional
-        "fisher", the default: the inverse of the information at the estimate. "HC0": the sandwich H^-1 M H^-1 with M
-        the sum of the outer products of the scores, valid whatever the variance of y (White, Econometrica 50, 1982).
+    covariance : {"fisher", "HC0", "iid", "kernel", "bootstrap"}, optional
+        "fisher", the default but for Laplace: the inverse of the information at the estimate. "HC0": the sandwich
+        H^-1 M H^-1 with M the sum of the outer products of the scores, valid whatever the variance of y (White,
+        Econometrica 50, 1982). For Laplace "iid", its default, "kernel" or "bootstrap": from the density of the errors
+        at zero, the same in all rows or not, or from 200 samples of the rows.
     scale : {"corrected", "mle"}, optional
         For Gaussian standard errors sigma^2 = RSS / (n - p), the default, or RSS / n.
     groups : None
@@ -136,12 +144,35 @@ def fit(
     _require_supported(weight_kind, groups, progress)
     covariance, corrected = _read_covariance(family, covariance), _read_scale(family, scale)
     tol, max_iter, intercept = read_tol(tol), read_max_iter(max_iter), read_flag("intercept", intercept)
-    team = resolve_threads(threads)
+    starts, team = read_multistart(multistart), resolve_threads(threads)
     data = observe(X, y, family, weights=weights, offset=offset, exposure=exposure, missing=missing, names=names)
     model = specify(data, family, intercept, team)
+    if isinstance(family, Laplace):
+        _require_no_start(solver, start)
+        result = Result(
+            family=family,
+            response=data.response,
+            classes=data.classes,
+            intercept=intercept,
+            covariance_type=covariance,
+            use_t=False,
+            dropped=data.dropped,
+            threads=team,
+            isa=_core.ISA,
+            **fit_quantile(model, covariance),
+            seconds=time.perf_counter() - began,
+        )
+        warn(result, max_iter)
+        return result
     objective = model.objective()
     chosen, reason = choose_solver(solver, objective)
-    solution = _minimise(model, objective, chosen, start, tol, max_iter, progress)
+    solution, optima = find_maximum(
+        model,
+        objective,
+        partial(SOLVERS[chosen], objective, tol=tol, max_iter=max_iter, progress=progress),
+        start=start,
+        starts=starts,
+    )
 
     constant = has_constant(model, objective)
     null = null_model(model)
@@ -168,40 +199,17 @@ def fit(
         seconds=time.perf_counter() - began,
         threads=team,
         isa=_core.ISA,
+        optima=tuple(replace(found, params=model.to_user(found.params)) for found in optima),
         **assessment,
     )
     warn(result, max_iter)
     return result
 
 
-def _minimise(
-    model: Model,
-    objective: RowsObjective | ShapeObjective,
-    chosen: str,
-    start: ArrayLike | None,
-    tol: float,
-    max_iter: int,
-    progress: Progress | None,
-) -> Solution:
-    """The solution from the user's start or from a good one; DataError if the linear predictor overflows."""
-    information = None
-    if start is None:
-        first, information = sample_start(objective, model.start())
-    else:
-        first = model.coordinates.from_user(read_params("start", start, model.names, model.shape))
-    solution = SOLVERS[chosen](objective, first, tol=tol, max_iter=max_iter, progress=progress, information=information)
-    if not math.isfinite(solution.moments.nll):
-        raise DataError(
-            "the linear predictor overflows: X times the parameters exceeds the largest double. Start nearer to zero, "
-            "or rescale the columns."
-        )
-    return solution
-
-
 def _read_covariance(likelihood: Likelihood, covariance: Any) -> str:
     if covariance is None:
         return likelihood.covariance
-    require_choice("covariance", covariance, ("fisher", "HC0"))
+    require_choice("covariance", covariance, likelihood.covariances)
     if covariance == "HC0" and likelihood.estimated:
         raise OptionError(
             f"covariance='HC0' is not there for likelihoods that estimate {' and '.join(likelihood.estimated)}. Give "
@@ -216,6 +224,12 @@ def _read_scale(likelihood: Likelihood, scale: Any) -> bool:
     if scale is not None and not likelihood.quadratic:
         raise OptionError(f"scale={scale!r}: only the gaussian likelihood has a choice. Leave it out.")
     return likelihood.quadratic and scale != "mle"
+
+
+def _require_no_start(solver: Any, start: Any) -> None:
+    require_choice("solver", solver, ("auto", "interior point"))
+    if start is not None:
+        raise OptionError("start: the laplace likelihood finds its maximum exactly from anywhere. Leave it out.")
 
 
 def _require_supported(weight_kind: Any, groups: Any, progress: Any) -> None:

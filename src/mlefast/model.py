@@ -11,8 +11,9 @@ import numpy as np
 
 from mlefast import _core
 from mlefast.errors import DataError
-from mlefast.likelihoods import Categorical, Likelihood, Totals
+from mlefast.likelihoods import Categorical, Likelihood, Totals, UserLikelihood
 from mlefast.objective import (
+    BlockRows,
     MemoryObjective,
     Moments,
     RowsObjective,
@@ -22,9 +23,12 @@ from mlefast.objective import (
     Vector,
     standardise,
 )
+from mlefast.solvers import spread_of_starts
 
 from .observations import Observations
 
+_CHECKED_ROWS = 64
+_ASIDE = (0.03, -0.07, 0.11)  # of zero, where functions have kinks
 _MOST_PARAMETERS = 20_000  # of which the Hessian has 3.2 gigabytes
 _SAMPLE_ROWS = 2048  # of y, from which shape parameters get their start
 
@@ -74,15 +78,20 @@ class Model:
         """Of all parameters: shape parameters are as they are."""
         return self.space.extended(self.estimated).repeated(self.equations)
 
+    def to_user(self, params: Vector) -> Vector:
+        """Parameters as the user sees them."""
+        return self.coordinates.to_user(params).reshape(self.shape)
+
     def objective(self) -> RowsObjective | ShapeObjective:
         """The negative log-likelihood that the fit minimises."""
-        rows = self.data.rows(self.intercept)
         if isinstance(self.likelihood, Categorical):
-            return self._softmax(rows, self.space)
-        return self._objective(rows, self.size - self.estimated, self.space)
+            return self._softmax(self.space)
+        return self._objective(self.data.rows(self.likelihood, self.intercept), self.size - self.estimated, self.space)
 
-    def _softmax(self, rows: _core.Rows, space: Standardisation | None) -> SoftmaxObjective:
+    def _softmax(self, space: Standardisation | None) -> SoftmaxObjective:
         data = self.data
+        rows = data.rows(self.likelihood, self.intercept)
+        assert isinstance(rows, _core.Rows)
         return SoftmaxObjective(
             rows,
             data.design,
@@ -97,15 +106,15 @@ class Model:
 
     def null(self) -> MemoryObjective | ShapeObjective:
         """The model that has an intercept (and the offset) only."""
-        return self._objective(self.data.rows(True, columns=False), 1, space=None)
+        return self._objective(self.data.rows(self.likelihood, True, columns=False), 1, space=None)
 
     def equally_informed(self, intercept: bool) -> MemoryObjective:
         """The same columns where all rows have the same information, so that its rank is the columns'."""
-        rows = self.data.rows(intercept, offset=False)
+        rows = self.data.rows(_EQUAL, intercept, offset=False)
         return self._memory(rows, self.data.design.columns + intercept, self.space, _EQUAL, Totals(self.data.nobs))
 
     def _objective(
-        self, rows: _core.Rows, size: int, space: Standardisation | None
+        self, rows: _core.Rows | BlockRows, size: int, space: Standardisation | None
     ) -> MemoryObjective | ShapeObjective:
         likelihood, totals = self.likelihood, self.data.totals
         if not likelihood.estimated:
@@ -114,7 +123,12 @@ class Model:
         return ShapeObjective(memory, likelihood, totals)
 
     def _memory(
-        self, rows: _core.Rows, size: int, space: Standardisation | None, likelihood: Likelihood, totals: Totals
+        self,
+        rows: _core.Rows | BlockRows,
+        size: int,
+        space: Standardisation | None,
+        likelihood: Likelihood,
+        totals: Totals,
     ) -> MemoryObjective:
         data = self.data
         return MemoryObjective(
@@ -131,16 +145,32 @@ class Model:
 
     def evaluate(self, params: Vector, order: int, scale: float) -> Moments:
         """The moments at parameters of the user's columns and, if the likelihood has one, at a scale of his choice."""
-        rows = self.data.rows(self.intercept)
         if isinstance(self.likelihood, Categorical):
-            softmax = self._softmax(rows, space=None)
+            softmax = self._softmax(space=None)
             return softmax.moments(params, order, softmax.precision)
-        objective = self._objective(rows, self.size - self.estimated, space=None)
+        objective = self._objective(
+            self.data.rows(self.likelihood, self.intercept), self.size - self.estimated, space=None
+        )
         moments = objective.moments(params, order, objective.precision)
         if self.likelihood.scale_name is None or not math.isfinite(moments.loss):
             return moments
         assert isinstance(objective, MemoryObjective)
         return objective.rescaled(moments, scale)
+
+    def check(self, params: Vector) -> None:
+        """DataError if the user's own likelihood is wrong on some rows about `params`, which are of his columns."""
+        if not isinstance(self.likelihood, UserLikelihood):
+            return
+        data, size = self.data, self.size - self.estimated
+        present = np.arange(data.design.rows) if data.absent is None else np.flatnonzero(~data.absent)
+        index = present[:: max(1, len(present) // _CHECKED_ROWS)]
+        x = np.column_stack(
+            [np.ones((len(index), int(self.intercept))), *(group[index] for group in data.design.groups)]
+        )
+        eta = x @ params[:size] + (0.0 if data.offset is None else data.offset[index])
+        eta += np.resize(_ASIDE, len(eta))
+        likelihood = self.likelihood.at(params[size:].tolist())
+        likelihood.require_derivatives(eta, data.y[index].astype(np.float64), index)
 
     def start(self) -> Vector:
         """No slopes, and the intercept of the null model: far from the maximum no row may have information."""
@@ -168,9 +198,18 @@ class Model:
         eta = self.likelihood.linear(self.data.mean)
         return eta if offset is None else eta - float(np.average(offset, weights=weights))
 
+    def spread(self) -> Vector:
+        """How far apart several starts are: as far as y reaches, or a few units of a linear predictor with a link."""
+        scale = float(np.std(self._some_y())) if self.likelihood.link == "identity" else 1.0
+        return spread_of_starts(self.size - self.estimated, self.estimated, scale or 1.0)
+
     def _shape_start(self) -> tuple[float, ...]:
+        return self.likelihood.start(self._some_y()) if self.estimated else ()
+
+    def _some_y(self) -> Vector:
+        """Evenly spaced values of y."""
         y = self.data.y if self.data.absent is None else self.data.y[~self.data.absent]
-        return self.likelihood.start(y[:: max(1, len(y) // _SAMPLE_ROWS)].astype(np.float64))
+        return y[:: max(1, len(y) // _SAMPLE_ROWS)].astype(np.float64)
 
 
 class _Equal(Likelihood):

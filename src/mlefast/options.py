@@ -15,6 +15,7 @@ from mlefast.errors import DataError, OptionError
 
 MISSING = ("raise", "drop")
 _MOST_THREADS = 2**16
+_MOST_STARTS = 10_000
 
 
 def _shown(value: Any) -> str:
@@ -59,6 +60,13 @@ def read_max_iter(max_iter: Any) -> int:
     if not is_whole(max_iter) or max_iter < 0:
         raise OptionError(f"max_iter={_shown(max_iter)} must be a whole number from 0.")
     return int(max_iter)
+
+
+def read_multistart(multistart: Any) -> int:
+    """The number of starts."""
+    if not is_whole(multistart) or not 1 <= multistart <= _MOST_STARTS:
+        raise OptionError(f"multistart={_shown(multistart)} must be a whole number from 1 to {_MOST_STARTS}.")
+    return int(multistart)
 
 
 def resolve_threads(threads: Any) -> int:

@@ -20,6 +20,8 @@ from .options import read_number
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mlefast.solvers import Optimum
+
     from .summary import Summary
 
 Vector = NDArray[np.float64]
@@ -35,6 +37,13 @@ class Encoder(Protocol):
     def offset(self, data: Any, offset: Any) -> Any:
         """The offset for a table: what the user gives, a column of that name, or the column of the fit."""
         ...
+
+
+def _natural(name: str, value: float) -> tuple[str, float]:
+    """A parameter itself, where its logarithm was estimated."""
+    if name.startswith("log("):
+        return name[4:-1], math.exp(value)
+    return name, value
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -77,13 +86,18 @@ class Result:
         Parameters that are not determined, and the combination that their columns are.
     passes : float
         How often the data were read; a sample of the rows counts as its share.
+    optima : tuple of Optimum
+        With `multistart`: the distinct maxima that were found (params, nll, count), the best first.
     iterations, solver, solver_reason, seconds, threads, isa
         How the estimate was found.
     classes : array of shape (K,) or None
         The labels; for Bernoulli `predict` gives the probability of the last, for categorical that of each.
     scale : float
         Scale of the distribution (sigma of Gaussian, of which statsmodels' scale is the square; the dispersion of
-        Gamma), 1 where it has none.
+        Gamma, b of Laplace), 1 where it has none.
+    ranges : array of shape (p, 2) or None
+        Where more than one estimate has the largest likelihood, as happens to Laplace: the least and the greatest value
+        of each parameter among these; None where the estimate is the only one.
 
     Examples
     --------
@@ -122,6 +136,8 @@ class Result:
     threads: int
     isa: str
     scale: float = 1.0
+    ranges: NDArray[np.float64] | None = None
+    optima: tuple[Optimum, ...] = ()
     formula: str | None = None
     encoder: Encoder | None = None
 
@@ -141,9 +157,26 @@ class Result:
     @property
     def shape(self) -> dict[str, float]:
         """Estimates of the likelihood's own parameters, such as {"alpha": 0.5}, from those of their logarithms."""
+        return dict(map(_natural, self.family.estimated, self.params[self._coefficients :].tolist()))
+
+    def shape_interval(self, alpha: float = 0.05) -> dict[str, tuple[float, float]]:
+        """Confidence intervals of `shape`, from those of the logarithms.
+
+        Parameters
+        ----------
+        alpha : float, default 0.05
+            One minus the coverage, between 0 and 1.
+
+        Returns
+        -------
+        dict of str to (lower end, upper end)
+        """
+        if not self.family.estimated:
+            return {}
+        ends = self.conf_int(alpha)[self._coefficients :].tolist()
         return {
-            name.removeprefix("log(").removesuffix(")"): math.exp(value) if name.startswith("log(") else value
-            for name, value in zip(self.family.estimated, self.params[self._coefficients :].tolist(), strict=True)
+            _natural(name, lower)[0]: (_natural(name, lower)[1], _natural(name, upper)[1])
+            for name, (lower, upper) in zip(self.family.estimated, ends, strict=True)
         }
 
     @property

@@ -12,12 +12,15 @@ from .bernoulli import Bernoulli
 from .categorical import Categorical, require_codes
 from .gamma import Gamma
 from .gaussian import Gaussian
+from .laplace import Laplace
 from .negative_binomial import NegativeBinomial
 from .poisson import Poisson
 from .student import StudentT
+from .user import UserLikelihood
 
 _BY_NAME: dict[str, type[Likelihood]] = {
-    family.name: family for family in (Bernoulli, Categorical, Gaussian, Poisson, Gamma, NegativeBinomial, StudentT)
+    family.name: family
+    for family in (Bernoulli, Categorical, Gaussian, Laplace, Poisson, Gamma, NegativeBinomial, StudentT)
 }
 
 
@@ -41,11 +44,13 @@ __all__ = [
     "Categorical",
     "Gamma",
     "Gaussian",
+    "Laplace",
     "Likelihood",
     "NegativeBinomial",
     "Poisson",
     "StudentT",
     "Totals",
+    "UserLikelihood",
     "Vector",
     "find_likelihood",
     "require_codes",

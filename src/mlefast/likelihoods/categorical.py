@@ -17,6 +17,7 @@ from mlefast.errors import DataError, LabelWarning
 from .base import Likelihood, Vector
 
 _MOST_CLASSES = 10_000
+_COUNTED = 1 << 20  # range of whole numbers up to which each gets a place in a table
 _CALLER = 5  # of `fit`
 
 
@@ -85,9 +86,9 @@ class Categorical(Likelihood):
         if levels is None:
             order = _sorted(found, name)
         else:
-            places = {level: place for place, level in enumerate(levels)}
+            places, there = {level: place for place, level in enumerate(levels)}, set(found)
             order = np.argsort([places[label] for label in found])
-            absent = [level for level in levels if level not in set(found)]
+            absent = [level for level in levels if level not in there]
             if absent:
                 _warn_of_absent(absent, name)
         if len(found) < 2:
@@ -210,10 +211,10 @@ def require_codes(y: NDArray[Any], name: str, classes: int) -> None:
         )
 
 
-def _distinct(y: NDArray[Any], name: str) -> tuple[list[Any] | NDArray[Any], NDArray[np.intp]]:
+def _distinct(y: NDArray[Any], name: str) -> tuple[list[Any], NDArray[np.intp]]:
     """The labels that occur, and which of them each row has."""
-    if y.dtype.kind not in "OT":
-        found, codes = np.unique(y, return_inverse=True)
+    if y.dtype.kind not in "OUST":
+        found, codes = _distinct_numbers(y)
     else:
         missing = np.flatnonzero([label is None or label != label for label in y])
         if missing.size:
@@ -232,7 +233,19 @@ def _distinct(y: NDArray[Any], name: str) -> tuple[list[Any] | NDArray[Any], NDA
     return found, codes
 
 
-def _sorted(labels: list[Any] | NDArray[Any], name: str) -> NDArray[np.intp]:
+def _distinct_numbers(y: NDArray[Any]) -> tuple[list[Any], NDArray[np.intp]]:
+    least, greatest, _, _, _, fractions = _core.describe(y)
+    if fractions or greatest - least > _COUNTED:
+        labels, codes = np.unique(y, return_inverse=True)
+        return list(labels), codes
+    index = y.astype(np.intp) - int(least)
+    there = np.flatnonzero(np.bincount(index))
+    place = np.zeros(int(greatest - least) + 1, dtype=np.intp)
+    place[there] = np.arange(len(there))
+    return list((there + int(least)).astype(y.dtype)), place[index]
+
+
+def _sorted(labels: list[Any], name: str) -> NDArray[np.intp]:
     try:
         return np.array(sorted(range(len(labels)), key=labels.__getitem__), dtype=np.intp)
     except TypeError:

@@ -2,19 +2,24 @@
 """From parameters to moments: the negative log-likelihood, its gradient and its Hessian."""
 
 from .base import RowsObjective
+from .blocks import BlockRows
 from .information import Information, ProductInformation
 from .memory import MemoryObjective
+from .piecewise import MemoryPiecewise, PiecewiseLinear, total
 from .protocol import Matrix, Moments, Objective, Precision, Vector
 from .shape import ShapeObjective
 from .softmax import SoftmaxObjective
 from .standardisation import Standardisation, standardise
 
 __all__ = [
+    "BlockRows",
     "Information",
     "Matrix",
     "MemoryObjective",
+    "MemoryPiecewise",
     "Moments",
     "Objective",
+    "PiecewiseLinear",
     "Precision",
     "ProductInformation",
     "RowsObjective",
@@ -23,4 +28,5 @@ __all__ = [
     "Standardisation",
     "Vector",
     "standardise",
+    "total",
 ]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mlefast import _core
 from mlefast.data import Design, require_finite
 
+from .blocks import BlockRows
 from .information import ProductInformation
 from .protocol import Matrix, Moments, Precision, Vector
 from .standardisation import Standardisation
@@ -30,7 +31,7 @@ class RowsObjective(ABC):
 
     def __init__(
         self,
-        rows: _core.Rows,
+        rows: _core.Rows | BlockRows,
         design: Design,
         *,
         size: int,

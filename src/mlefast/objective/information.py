@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -78,6 +79,11 @@ class Information:
                 answer[self.kept] = lapack.dpotrs(self._factor, scaled[self.kept], lower=1)[0]
         return answer * self._scale
 
+    def length(self, vector: Vector) -> float:
+        """sqrt(v' H v): how long a step is in standard errors, at least as long as it is for any one parameter."""
+        scaled = np.divide(vector, self._scale)
+        return math.sqrt(max(0.0, float(scaled @ self._unit @ scaled)))
+
     def inverse(self) -> Matrix:
         """H^-1 on the kept columns, zero elsewhere: the covariance of the estimate."""
         size = len(self.kept)
@@ -95,6 +101,10 @@ class Information:
         if self.rank:
             answer[self.kept] = lapack.dtrtrs(self._factor, vector[self.kept], lower=1, trans=1)[0]
         return answer * self._scale
+
+    def whiten_matrix(self) -> Matrix:
+        """The matrix A of `whiten`, for which A A' is the inverse of the information."""
+        return np.array([self.whiten(unit) for unit in np.eye(len(self.kept))]).T
 
     def whiten_gradient(self, gradient: Vector) -> Vector:
         """The gradient with respect to u: L^-1 g."""

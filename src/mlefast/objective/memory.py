@@ -15,6 +15,7 @@ from mlefast.data import Design
 from mlefast.likelihoods import Likelihood, Totals
 
 from .base import RowsObjective
+from .blocks import BlockRows
 from .protocol import Matrix, Moments, Vector
 from .standardisation import Standardisation
 
@@ -24,7 +25,7 @@ class MemoryObjective(RowsObjective):
 
     def __init__(
         self,
-        rows: _core.Rows,
+        rows: _core.Rows | BlockRows,
         design: Design,
         y: NDArray[Any],
         likelihood: Likelihood,
@@ -38,7 +39,7 @@ class MemoryObjective(RowsObjective):
         super().__init__(rows, design, size=size, nobs=float(totals.nobs), threads=threads, absent=absent, space=space)
         self._y = y
         self._likelihood = likelihood
-        self._leaf = _core.Leaf(likelihood.leaf, likelihood.shape)
+        self._leaf = likelihood.compiled()
         self._totals = totals
         self.convex = likelihood.convex
         self.quadratic = likelihood.quadratic
@@ -90,7 +91,7 @@ class MemoryObjective(RowsObjective):
         """The same rows with another likelihood."""
         other = copy.copy(self)
         other._likelihood, other._totals = likelihood, totals
-        other._leaf = _core.Leaf(likelihood.leaf, likelihood.shape)
+        other._leaf = likelihood.compiled()
         return other
 
     def sample(self, step: int) -> Self:

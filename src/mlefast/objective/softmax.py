@@ -74,6 +74,7 @@ class SoftmaxObjective(RowsObjective):
     def sample(self, step: int) -> Self:
         """The objective of every step-th row."""
         part = super().sample(step)
+        assert isinstance(part._rows, _core.Rows)
         part._softmax = _core.Softmax(part._rows, self._classes)
         return part
 
@@ -118,6 +119,7 @@ class SoftmaxObjective(RowsObjective):
     def _gram(self, stride: int) -> Information:
         """The information of a unit of curvature in every stride-th row."""
         self._whole.passes += self.rows / stride / self._design.rows
+        assert isinstance(self._rows, _core.Rows)
         rows = self._rows if stride == 1 else self._rows.every(stride)
         zero = np.zeros(self._columns)
         hessian = rows.evaluate(zero, _core.Leaf("gaussian"), 2, self._threads, True)[2]
