@@ -56,10 +56,11 @@ def fit(
     X : array-like or frame of shape (n, p)
         Covariates: numbers or booleans of any type, layout and strides; never copied. Without a column of ones.
     y : array-like of shape (n,)
-        Response; for Bernoulli two labels: 0 and 1, booleans, two strings.
+        Response; for Bernoulli two labels: 0 and 1, booleans, two strings; for categorical any labels, of which the
+        first in their order (sorted, or as a column of categories declares it) is the reference.
     likelihood : str or likelihood object, default "bernoulli"
-        The assumed distribution of y: "bernoulli", "gaussian", "laplace", "poisson", "gamma", "negative_binomial",
-        "student_t", or an object such as `mlefast.Laplace(quantile=0.9)`.
+        The assumed distribution of y: "bernoulli", "categorical", "gaussian", "laplace", "poisson", "gamma",
+        "negative_binomial", "student_t", or an object such as `mlefast.Laplace(quantile=0.9)`.
     intercept : bool, default True
         Whether to fit an intercept; it comes first and is named `Intercept`.
     weights : array-like of shape (n,), optional
@@ -76,7 +77,7 @@ def fit(
         Names of the columns; default: those of the frame, or x1, x2, ...
     solver : {"auto", "irls", "lbfgs", "gradient"}, default "auto"
         How to find the maximum; the result says which and why.
-    start : array-like of shape (number of parameters,), optional
+    start : array-like of the shape of the parameters, optional
         Where to start; default: no slopes and the intercept that fits the mean of y, refined on a sample of the rows
         where there are many.
     multistart : int, default 1
@@ -116,6 +117,8 @@ def fit(
     -----
     ConvergenceWarning
         If the estimate is not within `tol` standard errors of the maximum.
+    LabelWarning
+        If a declared class never occurs.
     SeparationWarning
         If the maximum does not exist or its existence could not be proved.
     RankWarning
@@ -178,7 +181,7 @@ def fit(
         null = null._replace(loglik=assessment["llf"], deviance=assessment["deviance"])
     result = Result(
         family=family,
-        names=model.names,
+        names=model.columns,
         response=data.response,
         classes=data.classes,
         intercept=intercept,
@@ -196,7 +199,7 @@ def fit(
         seconds=time.perf_counter() - began,
         threads=team,
         isa=_core.ISA,
-        optima=tuple(replace(found, params=model.coordinates.to_user(found.params)) for found in optima),
+        optima=tuple(replace(found, params=model.to_user(found.params)) for found in optima),
         **assessment,
     )
     warn(result, max_iter)

@@ -9,7 +9,7 @@ from typing import Protocol
 from numpy.typing import ArrayLike
 
 from mlefast.errors import DataError
-from mlefast.objective import Information, MemoryObjective, ShapeObjective, Vector
+from mlefast.objective import Information, RowsObjective, ShapeObjective, Vector
 from mlefast.solvers import Optimum, Solution, sample_start, scattered_starts, search
 
 from .model import Model
@@ -26,7 +26,7 @@ class Minimise(Protocol):
 
 def find_maximum(
     model: Model,
-    objective: MemoryObjective | ShapeObjective,
+    objective: RowsObjective | ShapeObjective,
     minimise: Minimise,
     *,
     start: ArrayLike | None,
@@ -40,7 +40,7 @@ def find_maximum(
     if start is None:
         first, information = sample_start(objective, model.start())
     else:
-        first = model.coordinates.from_user(read_params("start", start, model.names))
+        first = model.coordinates.from_user(read_params("start", start, model.names, model.shape))
     model.check(model.coordinates.to_user(first))
     optima: tuple[Optimum, ...] = ()
     if starts > 1 and not objective.convex:
