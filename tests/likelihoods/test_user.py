@@ -72,7 +72,7 @@ def function(request: pytest.FixtureRequest, tmp_path: Path) -> object:
 
 def problem(rows: int, dtype: str = "f8") -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     rng = np.random.default_rng(rows)
-    x = (rng.standard_normal((rows, 3)) + [0, 5, -100]).astype(dtype)
+    x = (np.array([0, 5, -100]) + rng.standard_normal((rows, 3))).astype(dtype)
     y = rng.poisson(np.exp(0.2 + 0.3 * x[:, 0]))
     return x, y, {"weights": rng.integers(0, 3, rows), "offset": rng.standard_normal(rows) / 4}
 
