@@ -43,12 +43,11 @@ def _judge_shape(
 ) -> Separation:
     """With shape parameters: the coefficients at their values, and whether these are determined."""
     shapes, information = model.estimated, solution.information
+    lost = _lost_shape(model, information, columns)
+    if lost is not None:
+        return Separation("unbounded", math.nan, (lost,))
     if not _is_definite(information, columns):
         return Separation("undecided", math.nan)
-    errors = np.sqrt(np.diagonal(information.inverse()))[-shapes:]
-    for name, error in zip(model.likelihood.estimated, errors, strict=True):
-        if error > _LOST:
-            return Separation("unbounded", math.nan, (name,))
     if model.likelihood.existence == "local":
         return Separation("local", math.nan)
     memory, params = objective.split(solution.params)
@@ -59,6 +58,17 @@ def _judge_shape(
     if found.direction is None:
         return found
     return dataclasses.replace(found, direction=np.hstack([found.direction, np.zeros(shapes)]))
+
+
+def _lost_shape(model: Model, information: Information, columns: Information | None) -> str | None:
+    """The shape parameter that the data do not determine: no curvature is left of it, or next to none."""
+    among = information if columns is None else information.among(columns.kept)
+    size = len(among.kept) - model.estimated
+    if columns is not None and not among.kept[:size][columns.kept[:size]].all():
+        return None
+    flat = np.abs(information.diagonal) < _LOST**-2
+    lost = np.where(among.kept, np.sqrt(np.diagonal(among.inverse())) > _LOST, flat)
+    return next((name for name, gone in zip(model.likelihood.estimated, lost[size:], strict=True) if gone), None)
 
 
 def _is_definite(information: Information, columns: Information | None) -> bool:

@@ -62,11 +62,13 @@ class NegativeBinomial(Counts):
         return (1.0 if self.alpha is None else self.alpha,)
 
     def at(self, values: Sequence[float]) -> NegativeBinomial:
-        """With alpha = exp of the value."""
-        return NegativeBinomial(math.exp(values[0]))
+        """With alpha = exp of the value, unless alpha is given."""
+        return NegativeBinomial(math.exp(values[0])) if self.alpha is None else self
 
     def start(self, y: Vector) -> tuple[float, ...]:
-        """log(alpha) by the moments of y as if it had one mean."""
+        """log(alpha) by the moments of y as if it had one mean, unless alpha is given."""
+        if self.alpha is not None:
+            return ()
         mean = max(float(y.mean()), 1e-3)
         return (math.log(min(max((float(y.var()) - mean) / mean**2, 1e-2), 10.0)),)
 
