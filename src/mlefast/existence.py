@@ -43,7 +43,7 @@ def _judge_shape(
 ) -> Separation:
     """With shape parameters: the coefficients at their values, and whether these are determined."""
     shapes, information = model.estimated, solution.information
-    lost = _lost_shape(model, information, columns)
+    lost = _lost_shape(model, solution.params[-shapes:], information, columns)
     if lost is not None:
         return Separation("unbounded", math.nan, (lost,))
     if not _is_definite(information, columns):
@@ -60,10 +60,21 @@ def _judge_shape(
     return dataclasses.replace(found, direction=np.hstack([found.direction, np.zeros(shapes)]))
 
 
-def _lost_shape(model: Model, information: Information, columns: Information | None) -> str | None:
+def _fits_exactly(model: Model, shape: Vector) -> bool:
+    """Whether an estimated sigma is so small that the residuals are rounding."""
+    found = dict(zip(model.likelihood.estimated, zip(shape, model.shape_start(), strict=True), strict=True))
+    if "log(sigma)" not in found:
+        return False
+    sigma, spread = np.exp(found["log(sigma)"])
+    return bool(sigma <= _PERFECT * max(spread, 1e-2 * abs(model.data.mean)))
+
+
+def _lost_shape(model: Model, shape: Vector, information: Information, columns: Information | None) -> str | None:
     """The shape parameter that the data do not determine: no curvature is left of it, or next to none."""
     among = information if columns is None else information.among(columns.kept)
     size = len(among.kept) - model.estimated
+    if _fits_exactly(model, shape):
+        return "log(sigma)"
     if columns is not None and not among.kept[:size][columns.kept[:size]].all():
         return None
     flat = np.abs(information.diagonal) < _LOST**-2

@@ -101,11 +101,11 @@ class Model:
         start = np.zeros(self.size - self.estimated)
         if self.intercept:
             start[0] = self._null_intercept()
-        return np.hstack([start, self._shape_start()])
+        return np.hstack([start, self.shape_start()])
 
     def null_start(self) -> Vector:
         """Where to look for the parameters of the null model."""
-        return np.hstack([self._null_intercept(), self._shape_start()])
+        return np.hstack([self._null_intercept(), self.shape_start()])
 
     def _null_intercept(self) -> float:
         """The linear predictor of the mean of y, less the mean of the offset."""
@@ -113,7 +113,8 @@ class Model:
         eta = self.likelihood.linear(self.data.mean)
         return eta if offset is None else eta - float(np.average(offset, weights=weights))
 
-    def _shape_start(self) -> tuple[float, ...]:
+    def shape_start(self) -> tuple[float, ...]:
+        """Where to look for the shape parameters."""
         y = self.data.y if self.data.absent is None else self.data.y[~self.data.absent]
         return self.likelihood.start(y[:: max(1, len(y) // _SAMPLE_ROWS)].astype(np.float64))
 

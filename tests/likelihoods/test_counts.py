@@ -173,6 +173,22 @@ def test_negative_binomial_nears_poisson() -> None:
     np.testing.assert_allclose(nearly.llf, poisson.llf, atol=1e-4)
 
 
+@pytest.mark.parametrize("alpha", [1e-12, 1e-7, 1e-3, 0.02, 1.0, 50.0])
+def test_negative_binomial_of_any_size(alpha: float) -> None:
+    """The ratio of gamma functions keeps its digits whichever of count and 1 / alpha is the larger."""
+    y = np.array([0.0, 1.0, 2.0, 30.0, 32.0, 1e3, 1e6, 1e9])
+    eta = np.log(y + 2.0)
+    nll, _, _ = mlefast.NegativeBinomial(alpha).terms(eta, y)
+    with mpmath.workdps(60):
+        r = 1 / mpmath.mpf(alpha)
+        for x, k, found in zip(eta, y, nll, strict=True):
+            mean, k = mpmath.exp(mpmath.mpf(float(x))), mpmath.mpf(float(k))
+            ways = mpmath.loggamma(k + r) - mpmath.loggamma(r) - mpmath.loggamma(k + 1)
+            wanted = -(ways + r * mpmath.log(r / (r + mean)) + k * mpmath.log(mean / (r + mean)))
+            size = k * (abs(mpmath.log(alpha)) + abs(mpmath.log(mean))) + 1  # of the terms that cancel
+            assert abs(found - wanted) <= 4e-16 * size + 1e-13 * abs(wanted), (k, found, wanted)
+
+
 @pytest.mark.parametrize("spread", ["binomial", "constant"])
 def test_counts_that_vary_less_than_poissons(spread: str) -> None:
     rng = np.random.default_rng(6)

@@ -13,6 +13,7 @@ from mlefast.errors import OptionError
 
 from .base import Vector
 from .counts import Counts
+from .factorials import log_rising
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,14 @@ class NegativeBinomial(Counts):
         return (math.log(min(max((float(y.var()) - mean) / mean**2, 1e-2), 10.0)),)
 
     def constant(self, y: Vector) -> Vector:
-        """Log Gamma(1/alpha) + log(y!) - log Gamma(y + 1/alpha), which is log B(y, 1/alpha) + log(y)."""
-        from scipy.special import betaln
+        """log Gamma(1/alpha) + log(y!) - log Gamma(y + 1/alpha), each pair without cancellation."""
+        from scipy.special import gammaln
 
-        positive = np.where(y > 0.0, y, 1.0)
-        return np.where(y > 0.0, betaln(positive, 1.0 / self.shape[0]) + np.log(positive), 0.0)
+        r = 1.0 / self.shape[0]
+        count = np.where(y > 0.0, y, 1.0)
+        rise = log_rising(np.maximum(count, r), np.minimum(count, r))
+        rest = np.where(count > r, gammaln(r) + np.log(count), gammaln(np.minimum(count, r) + 1.0))
+        return np.where(y > 0.0, rest - rise, 0.0)
 
     def saturated(self, y: Vector) -> Vector:
         """The loss at mu = y."""
