@@ -18,7 +18,16 @@ from .errors import (
 from .evaluate import Evaluation, evaluate, likelihood, loglik, nll
 from .fit import fit
 from .formula import fit_formula
-from .likelihoods import Bernoulli, Gamma, Gaussian, NegativeBinomial, Poisson, StudentT
+from .likelihoods import (
+    Bernoulli,
+    Gamma,
+    Gaussian,
+    Laplace,
+    NegativeBinomial,
+    Poisson,
+    StudentT,
+    UserLikelihood,
+)
 from .result import Result
 
 __all__ = [
@@ -29,6 +38,7 @@ __all__ = [
     "FormulaError",
     "Gamma",
     "Gaussian",
+    "Laplace",
     "MissingPackageError",
     "MlefastError",
     "MlefastWarning",
@@ -39,6 +49,7 @@ __all__ = [
     "Result",
     "SeparationWarning",
     "StudentT",
+    "UserLikelihood",
     "__version__",
     "evaluate",
     "fit",

@@ -34,6 +34,13 @@ def warn(result: Result, max_iter: int) -> None:
         )
     elif separation.verdict == "unbounded":
         warnings.warn(_unbounded(separation.columns[0]), SeparationWarning, stacklevel=_CALLER)
+    elif not certificate.met and certificate.gap is not None:
+        warnings.warn(
+            f"the optimum is not proved: other parameters may lower the loss by {certificate.gap:.2g} of it. Check the "
+            "columns, the offset and the weights for extreme values.",
+            ConvergenceWarning,
+            stacklevel=_CALLER,
+        )
     elif not certificate.met:
         warnings.warn(
             f"not converged after {counted(result.iterations, 'iteration')}: {certificate.worst} is "

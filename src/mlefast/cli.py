@@ -22,17 +22,19 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from mlefast.config import __version__, show_config
-from mlefast.errors import DataError, MissingPackageError, MlefastError, MlefastWarning
+from mlefast.errors import DataError, MissingPackageError, MlefastError, MlefastWarning, OptionError
 from mlefast.solvers import SOLVERS, Iteration
 
 if TYPE_CHECKING:
     import click
 
+    from mlefast.likelihoods import Likelihood
     from mlefast.result import Result
 
 _PATIENCE = 0.5  # seconds that a fit may take without a word
 _INSTALL = 'pip install "mlefast[cli]"'
-_OPTIONS = "likelihood|missing|solver|threads|tol|max_iter|covariance|scale"  # those that messages of the library name
+# those that messages of the library name
+_OPTIONS = "likelihood|missing|solver|threads|tol|max_iter|covariance|scale|quantile"
 _QUOTES = "\"'"
 _PACKAGES = ("click", "formulaic", "pandas", "pyarrow", "rich")  # what the extra "cli" installs
 
@@ -135,7 +137,12 @@ def _build() -> click.Group:
     @click.option("--weights", metavar="COLUMN", help="Column of frequency weights.")
     @click.option("--offset", metavar="COLUMN", help="Column of known parts of the linear predictor.")
     @click.option("--exposure", metavar="COLUMN", help="Column of amounts to which counts are proportional.")
-    @click.option("--covariance", type=click.Choice(["fisher", "HC0"]), help="Default: what suits the likelihood.")
+    @click.option("--quantile", type=float, help="Of the laplace likelihood; default: 0.5, the median.")
+    @click.option(
+        "--covariance",
+        type=click.Choice(["fisher", "HC0", "iid", "kernel", "bootstrap"]),
+        help="Default: what suits the likelihood.",
+    )
     @click.option("--scale", type=click.Choice(["corrected", "mle"]), help="Of Gaussian standard errors: n - p or n.")
     @click.option(
         "--solver",
@@ -188,7 +195,7 @@ def _fit(file: str, formula: str, output: str | None, options: dict[str, Any]) -
     from mlefast.formula import fit_formula, required_columns
     from mlefast.likelihoods import find_likelihood
 
-    find_likelihood(options["likelihood"])
+    options["likelihood"] = _likelihood(find_likelihood(options["likelihood"]), options.pop("quantile"))
     if output is not None:
         require_writable(output)
         if os.path.exists(output) and os.path.exists(file) and os.path.samefile(output, file):
@@ -198,6 +205,17 @@ def _fit(file: str, formula: str, output: str | None, options: dict[str, Any]) -
         table = read_table(file, list(dict.fromkeys([*required_columns(formula), *extra])))
         with _ProgressLine() as line:
             return fit_formula(formula, table, progress=line.update, **options)
+
+
+def _likelihood(likelihood: Likelihood, quantile: float | None) -> Likelihood:
+    """The likelihood of this quantile."""
+    from mlefast.likelihoods import Laplace
+
+    if quantile is None:
+        return likelihood
+    if not isinstance(likelihood, Laplace):
+        raise OptionError(f"--quantile is for --likelihood laplace, not {likelihood.name}. Leave it out.")
+    return Laplace(quantile)
 
 
 @contextmanager
@@ -266,6 +284,7 @@ def _as_dict(result: Result) -> dict[str, Any]:
             "worst": certificate.worst,
             "met": certificate.met,
             "tol": certificate.tol,
+            "gap": certificate.gap,
         },
         "separation": {
             "verdict": separation.verdict,
@@ -274,6 +293,7 @@ def _as_dict(result: Result) -> dict[str, Any]:
             "direction": None if separation.direction is None else [_number(x) for x in separation.direction],
         },
         "shape": result.shape,
+        "ranges": None if result.ranges is None else [[_number(x) for x in row] for row in result.ranges],
         "aliased": {alias.name: dict(alias.combination) for alias in result.aliased},
         **{name: getattr(result, name) for name in search},
         "passes": _number(result.passes),

@@ -93,6 +93,7 @@ def evaluate(
     data = observe(X, y, family, weights=weights, offset=offset, fractions=True)
     model = specify(data, family, intercept, team)
     point = read_params("params", params, model.names)
+    model.check(point)
     moments = model.evaluate(point, int(order), scale)
     if not math.isfinite(moments.nll):
         raise DataError(

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from mlefast import _core
 from mlefast.errors import DataError, OptionError
-from mlefast.likelihoods import Likelihood, find_likelihood
+from mlefast.likelihoods import Laplace, Likelihood, find_likelihood
 from mlefast.objective import MemoryObjective, ShapeObjective
 from mlefast.solvers import SOLVERS, Progress, Solution, choose_solver, sample_start
 
@@ -21,6 +21,7 @@ from .assessment import assess, has_constant, null_model
 from .model import Model, specify
 from .observations import observe
 from .options import read_flag, read_max_iter, read_params, read_tol, require_choice, resolve_threads
+from .quantile_fit import fit_quantile
 from .result import Result
 
 
@@ -55,8 +56,8 @@ def fit(
     y : array-like of shape (n,)
         Response; for Bernoulli two labels: 0 and 1, booleans, two strings.
     likelihood : str or likelihood object, default "bernoulli"
-        The assumed distribution of y: "bernoulli", "gaussian", "poisson", "gamma", "negative_binomial", "student_t", or
-        an object such as `mlefast.Bernoulli(link="probit")`.
+        The assumed distribution of y: "bernoulli", "gaussian", "laplace", "poisson", "gamma", "negative_binomial",
+        "student_t", or an object such as `mlefast.Laplace(quantile=0.9)`.
     intercept : bool, default True
         Whether to fit an intercept; it comes first and is named `Intercept`.
     weights : array-like of shape (n,), optional
@@ -71,7 +72,7 @@ def fit(
         What to do with rows that have a missing value; "drop" counts them in the result.
     names : sequence of str, optional
         Names of the columns; default: those of the frame, or x1, x2, ...
-    solver : {"auto", "irls", "lbfgs"}, default "auto"
+    solver : {"auto", "irls", "lbfgs", "gradient"}, default "auto"
         How to find the maximum; the result says which and why.
     start : array-like of shape (number of parameters,), optional
         Where to start; default: no slopes and the intercept that fits the mean of y, refined on a sample of the rows
@@ -80,9 +81,11 @@ def fit(
         Fit until the estimate is within `tol` standard errors of the exact maximum.
     max_iter : int, default 100
         Iterations after which to give up, with a warning.
-    covariance : {"fisher", "HC0"}, optional
-        "fisher", the default: the inverse of the information at the estimate. "HC0": the sandwich H^-1 M H^-1 with M
-        the sum of the outer products of the scores, valid whatever the variance of y (White, Econometrica 50, 1982).
+    covariance : {"fisher", "HC0", "iid", "kernel", "bootstrap"}, optional
+        "fisher", the default but for Laplace: the inverse of the information at the estimate. "HC0": the sandwich
+        H^-1 M H^-1 with M the sum of the outer products of the scores, valid whatever the variance of y (White,
+        Econometrica 50, 1982). For Laplace "iid", its default, "kernel" or "bootstrap": from the density of the errors
+        at zero, the same in all rows or not, or from 200 samples of the rows.
     scale : {"corrected", "mle"}, optional
         For Gaussian standard errors sigma^2 = RSS / (n - p), the default, or RSS / n.
     groups : None
@@ -136,6 +139,23 @@ def fit(
     team = resolve_threads(threads)
     data = observe(X, y, family, weights=weights, offset=offset, exposure=exposure, missing=missing, names=names)
     model = specify(data, family, intercept, team)
+    if isinstance(family, Laplace):
+        _require_no_start(solver, start)
+        result = Result(
+            family=family,
+            response=data.response,
+            classes=data.classes,
+            intercept=intercept,
+            covariance_type=covariance,
+            use_t=False,
+            dropped=data.dropped,
+            threads=team,
+            isa=_core.ISA,
+            **fit_quantile(model, covariance),
+            seconds=time.perf_counter() - began,
+        )
+        warn(result, max_iter)
+        return result
     objective = model.objective()
     chosen, reason = choose_solver(solver, objective)
     solution = _minimise(model, objective, chosen, start, tol, max_iter, progress)
@@ -186,6 +206,7 @@ def _minimise(
         first, information = sample_start(objective, model.start())
     else:
         first = model.coordinates.from_user(read_params("start", start, model.names))
+    model.check(model.coordinates.to_user(first))
     solution = SOLVERS[chosen](objective, first, tol=tol, max_iter=max_iter, progress=progress, information=information)
     if not math.isfinite(solution.moments.nll):
         raise DataError(
@@ -198,7 +219,7 @@ def _minimise(
 def _read_covariance(likelihood: Likelihood, covariance: Any) -> str:
     if covariance is None:
         return likelihood.covariance
-    require_choice("covariance", covariance, ("fisher", "HC0"))
+    require_choice("covariance", covariance, likelihood.covariances)
     if covariance == "HC0" and likelihood.estimated:
         raise OptionError(
             f"covariance='HC0' is not there for likelihoods that estimate {' and '.join(likelihood.estimated)}. Give "
@@ -213,6 +234,12 @@ def _read_scale(likelihood: Likelihood, scale: Any) -> bool:
     if scale is not None and not likelihood.quadratic:
         raise OptionError(f"scale={scale!r}: only the gaussian likelihood has a choice. Leave it out.")
     return likelihood.quadratic and scale != "mle"
+
+
+def _require_no_start(solver: Any, start: Any) -> None:
+    require_choice("solver", solver, ("auto", "interior point"))
+    if start is not None:
+        raise OptionError("start: the laplace likelihood finds its maximum exactly from anywhere. Leave it out.")
 
 
 def _require_supported(weight_kind: Any, groups: Any, progress: Any) -> None:

@@ -11,11 +11,13 @@ import numpy as np
 
 from mlefast import _core
 from mlefast.errors import DataError
-from mlefast.likelihoods import Likelihood, Totals
-from mlefast.objective import MemoryObjective, Moments, ShapeObjective, Standardisation, Vector, standardise
+from mlefast.likelihoods import Likelihood, Totals, UserLikelihood
+from mlefast.objective import BlockRows, MemoryObjective, Moments, ShapeObjective, Standardisation, Vector, standardise
 
 from .observations import Observations
 
+_CHECKED_ROWS = 64
+_ASIDE = (0.03, -0.07, 0.11)  # of zero, where functions have kinks
 _SAMPLE_ROWS = 2048  # of y, from which shape parameters get their start
 
 
@@ -51,19 +53,19 @@ class Model:
 
     def objective(self) -> MemoryObjective | ShapeObjective:
         """The negative log-likelihood that the fit minimises."""
-        return self._objective(self.data.rows(self.intercept), self.size - self.estimated, self.space)
+        return self._objective(self.data.rows(self.likelihood, self.intercept), self.size - self.estimated, self.space)
 
     def null(self) -> MemoryObjective | ShapeObjective:
         """The model that has an intercept (and the offset) only."""
-        return self._objective(self.data.rows(True, columns=False), 1, space=None)
+        return self._objective(self.data.rows(self.likelihood, True, columns=False), 1, space=None)
 
     def equally_informed(self, intercept: bool) -> MemoryObjective:
         """The same columns where all rows have the same information, so that its rank is the columns'."""
-        rows = self.data.rows(intercept, offset=False)
+        rows = self.data.rows(_EQUAL, intercept, offset=False)
         return self._memory(rows, self.data.design.columns + intercept, self.space, _EQUAL, Totals(self.data.nobs))
 
     def _objective(
-        self, rows: _core.Rows, size: int, space: Standardisation | None
+        self, rows: _core.Rows | BlockRows, size: int, space: Standardisation | None
     ) -> MemoryObjective | ShapeObjective:
         likelihood, totals = self.likelihood, self.data.totals
         if not likelihood.estimated:
@@ -72,7 +74,12 @@ class Model:
         return ShapeObjective(memory, likelihood, totals)
 
     def _memory(
-        self, rows: _core.Rows, size: int, space: Standardisation | None, likelihood: Likelihood, totals: Totals
+        self,
+        rows: _core.Rows | BlockRows,
+        size: int,
+        space: Standardisation | None,
+        likelihood: Likelihood,
+        totals: Totals,
     ) -> MemoryObjective:
         data = self.data
         return MemoryObjective(
@@ -89,12 +96,29 @@ class Model:
 
     def evaluate(self, params: Vector, order: int, scale: float) -> Moments:
         """The moments at parameters of the user's columns and, if the likelihood has one, at a scale of his choice."""
-        objective = self._objective(self.data.rows(self.intercept), self.size - self.estimated, space=None)
+        objective = self._objective(
+            self.data.rows(self.likelihood, self.intercept), self.size - self.estimated, space=None
+        )
         moments = objective.moments(params, order, objective.precision)
         if self.likelihood.scale_name is None or not math.isfinite(moments.loss):
             return moments
         assert isinstance(objective, MemoryObjective)
         return objective.rescaled(moments, scale)
+
+    def check(self, params: Vector) -> None:
+        """DataError if the user's own likelihood is wrong on some rows about `params`, which are of his columns."""
+        if not isinstance(self.likelihood, UserLikelihood):
+            return
+        data, size = self.data, self.size - self.estimated
+        present = np.arange(data.design.rows) if data.absent is None else np.flatnonzero(~data.absent)
+        index = present[:: max(1, len(present) // _CHECKED_ROWS)]
+        x = np.column_stack(
+            [np.ones((len(index), int(self.intercept))), *(group[index] for group in data.design.groups)]
+        )
+        eta = x @ params[:size] + (0.0 if data.offset is None else data.offset[index])
+        eta += np.resize(_ASIDE, len(eta))
+        likelihood = self.likelihood.at(params[size:].tolist())
+        likelihood.require_derivatives(eta, data.y[index].astype(np.float64), index)
 
     def start(self) -> Vector:
         """No slopes, and the intercept of the null model: far from the maximum no row may have information."""

@@ -24,7 +24,8 @@ from mlefast.data import (
     require_finite_vector,
 )
 from mlefast.errors import DataError, OptionError
-from mlefast.likelihoods import Likelihood, Totals, tally
+from mlefast.likelihoods import Likelihood, Totals, UserLikelihood, tally
+from mlefast.objective import BlockRows
 
 from .options import MISSING, require_choice
 
@@ -68,10 +69,13 @@ class Observations:
         """How many rows count."""
         return self.design.rows - (0 if self.absent is None else int(np.count_nonzero(self.absent)))
 
-    def rows(self, intercept: bool, *, columns: bool = True, offset: bool = True) -> _core.Rows:
+    def rows(
+        self, likelihood: Likelihood, intercept: bool, *, columns: bool = True, offset: bool = True
+    ) -> _core.Rows | BlockRows:
         """The rows as the pass reads them, if asked for without the columns of X or without the offset."""
         groups = self.design.groups if columns else ()
-        return _core.Rows(groups, self.y, self.weights, self.offset if offset else None, intercept)
+        kind = BlockRows if isinstance(likelihood, UserLikelihood) and likelihood.in_python else _core.Rows
+        return kind(groups, self.y, self.weights, self.offset if offset else None, intercept)
 
 
 def observe(

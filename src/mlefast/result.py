@@ -82,7 +82,10 @@ class Result:
         The labels; `predict` gives the probability of the last.
     scale : float
         Scale of the distribution (sigma of Gaussian, of which statsmodels' scale is the square; the dispersion of
-        Gamma), 1 where it has none.
+        Gamma, b of Laplace), 1 where it has none.
+    ranges : array of shape (p, 2) or None
+        Where more than one estimate has the largest likelihood, as happens to Laplace: the least and the greatest value
+        of each parameter among these; None where the estimate is the only one.
 
     Examples
     --------
@@ -121,6 +124,7 @@ class Result:
     threads: int
     isa: str
     scale: float = 1.0
+    ranges: NDArray[np.float64] | None = None
     formula: str | None = None
     encoder: Encoder | None = None
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from .result import Result
 
@@ -23,7 +25,9 @@ _TITLES = {  # where the field has a name for it
     "bernoulli logit": "Bernoulli (logistic regression)",
     "bernoulli probit": "Bernoulli (probit regression)",
     "gaussian identity": "Gaussian (least squares)",
+    "laplace identity": "Laplace (quantile regression)",
 }
+_SPARSITY = {"iid": "iid errors", "kernel": "kernel sandwich", "bootstrap": "bootstrap of rows"}
 _EXISTENCE = {"exists": "yes, proved", "local": "yes, locally", "separated": "NO", "unbounded": "NO"}
 _LATEX = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}"}
 _LATEX |= {
@@ -34,6 +38,13 @@ _LATEX |= {
     "|": r"\textbar{}",
     "[": "{[}",  # at the start of a row LaTeX would take [ and * for arguments of the end of the row before
     "*": "{*}",
+}
+_SPARSITY_MEANING = {
+    "iid": "Standard errors take the errors as equally distributed in all rows. Their density at zero is a kernel "
+    "estimate (Epanechnikov) with the bandwidth of Hall and Sheather.",
+    "kernel": "Standard errors hold though the spread of the errors depends on the columns (Powell's sandwich). Their "
+    "density at zero is a kernel estimate (Epanechnikov) with the bandwidth of Hall and Sheather.",
+    "bootstrap": "Standard errors are those of 200 fits to rows drawn with replacement.",
 }
 _NUMBER = re.compile(r"(-?[\d.]+)(?:e([+-]\d+))?")
 
@@ -171,6 +182,8 @@ def _title(result: Result) -> str:
 
 
 def _covariance(result: Result) -> str:
+    if result.covariance_type in _SPARSITY:
+        return _SPARSITY[result.covariance_type]
     if result.covariance_type != "fisher":
         return f"sandwich ({result.covariance_type})"
     return "inverse Fisher information" if result.family.canonical else "inverse observed information"
@@ -186,7 +199,7 @@ def _header(result: Result) -> tuple[tuple[str, str], ...]:
         ("Passes over the data", f"{result.passes:.2f}"),
         ("Time", f"{_seconds(result.seconds)}, {_plural(result.threads, 'thread')}, {result.isa}"),
         ("Converged", "yes" if result.converged else "NO"),
-        ("Off the maximum by", f"{result.certificate.distance:.2g} std errors"),
+        _distance(result),
         ("Maximum exists", _EXISTENCE.get(result.separation.verdict, "not proved")),
     ]
     right = [
@@ -203,6 +216,12 @@ def _header(result: Result) -> tuple[tuple[str, str], ...]:
     if result.family.scale_name is not None:
         right.append((f"Scale ({result.family.scale_name})", _general(result.scale)))
     return (*left, *right)
+
+
+def _distance(result: Result) -> tuple[str, str]:
+    if result.certificate.gap is not None:
+        return "Duality gap", f"{result.certificate.gap:.2g} of the loss"
+    return "Off the maximum by", f"{result.certificate.distance:.2g} std errors"
 
 
 def _explained(result: Result) -> tuple[str, str]:
@@ -225,6 +244,8 @@ def _notes(result: Result) -> list[str]:
             f"THE LIKELIHOOD HAS NO MAXIMUM: it grows for ever as {name} runs off. The log-likelihood and the standard "
             "errors are those where the search stopped, and mean nothing."
         )
+    elif not result.certificate.met and result.certificate.gap is not None:
+        notes.append("NOT CONVERGED: other parameters may lower the loss by as much as the duality gap.")
     elif not result.certificate.met:
         certificate = result.certificate
         notes.append(
@@ -234,6 +255,8 @@ def _notes(result: Result) -> list[str]:
     elif result.separation.verdict == "undecided":
         notes.append("NOT CONVERGED: whether the maximum exists could not be proved.")
     notes += [f"Not determined: {alias}." for alias in result.aliased]
+    if result.ranges is not None:
+        notes.append(_not_unique(result, result.ranges))
     if result.dropped:
         verb = "was" if result.dropped == 1 else "were"
         notes.append(f"{_plural(result.dropped, 'row')} {verb} dropped because of missing values.")
@@ -245,6 +268,16 @@ def _notes(result: Result) -> list[str]:
         )
     notes.append(f"Solver: {result.solver_reason}")
     return notes
+
+
+def _not_unique(result: Result, ranges: NDArray[np.float64]) -> str:
+    """Which parameters could be others."""
+    free = [
+        f"{_short(name)} from {_general(lower)} to {_general(upper)}"
+        for name, (lower, upper) in zip(result.names, ranges.tolist(), strict=True)
+        if lower < upper
+    ]
+    return f"Not unique: other estimates are as likely, with {', '.join(free[:5])}{', ...' if len(free) > 5 else ''}."
 
 
 def _model_notes(result: Result) -> list[str]:
@@ -261,6 +294,8 @@ def _model_notes(result: Result) -> list[str]:
     for name, value, ends in zip(result.shape, result.shape.values(), interval[-len(result.shape) :], strict=False):
         lower, upper = (_general(math.exp(end)) for end in ends)
         notes.append(f"{name} = {_general(value)}, with a 95 % interval from {lower} to {upper}.")
+    if result.covariance_type in _SPARSITY:
+        notes.append(_SPARSITY_MEANING[result.covariance_type])
     if result.covariance_type == "HC0" and result.family.covariance == "HC0":
         notes.append("Only the mean is taken from the model; the errors hold whatever the variance of y.")
     if result.separation.verdict == "local":

@@ -4,5 +4,21 @@
 from .certificate import Certificate, certify
 from .rank import Alias, find_aliases, spans_constant
 from .separation import Separation, judge_existence
+from .sparsity import Sparsity, bootstrap_covariance, estimate_sparsity, iid_covariance, kernel_covariance
+from .uniqueness import coefficient_ranges
 
-__all__ = ["Alias", "Certificate", "Separation", "certify", "find_aliases", "judge_existence", "spans_constant"]
+__all__ = [
+    "Alias",
+    "Certificate",
+    "Separation",
+    "Sparsity",
+    "bootstrap_covariance",
+    "certify",
+    "coefficient_ranges",
+    "estimate_sparsity",
+    "find_aliases",
+    "iid_covariance",
+    "judge_existence",
+    "kernel_covariance",
+    "spans_constant",
+]

@@ -28,6 +28,9 @@ class Certificate:
         Whether the distance is at most `tol`.
     tol : float
         What was asked for, in standard errors.
+    gap : float or None
+        Where the fit is a linear programme, the relative duality gap: other parameters can lower the loss by this
+        share of it at most. `met` then says whether that is rounding, at most 1e-12, and `distance` is 0 if so.
     """
 
     distance: float
@@ -36,6 +39,7 @@ class Certificate:
     worst: str
     met: bool
     tol: float
+    gap: float | None = None
 
 
 def certify(

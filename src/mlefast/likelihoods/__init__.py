@@ -11,12 +11,14 @@ from .base import Likelihood, Totals, Vector, tally
 from .bernoulli import Bernoulli
 from .gamma import Gamma
 from .gaussian import Gaussian
+from .laplace import Laplace
 from .negative_binomial import NegativeBinomial
 from .poisson import Poisson
 from .student import StudentT
+from .user import UserLikelihood
 
 _BY_NAME: dict[str, type[Likelihood]] = {
-    family.name: family for family in (Bernoulli, Gaussian, Poisson, Gamma, NegativeBinomial, StudentT)
+    family.name: family for family in (Bernoulli, Gaussian, Laplace, Poisson, Gamma, NegativeBinomial, StudentT)
 }
 
 
@@ -39,11 +41,13 @@ __all__ = [
     "Bernoulli",
     "Gamma",
     "Gaussian",
+    "Laplace",
     "Likelihood",
     "NegativeBinomial",
     "Poisson",
     "StudentT",
     "Totals",
+    "UserLikelihood",
     "Vector",
     "find_likelihood",
     "tally",

@@ -47,6 +47,7 @@ class Likelihood:
     whole: ClassVar[bool] = False  # whether y are counts, of which few are different
     scale_name: ClassVar[str | None] = None  # of a scale that is profiled out
     covariance: str = "fisher"  # the kind that suits, if the user asks for none
+    covariances: ClassVar[tuple[str, ...]] = ("fisher", "HC0")  # the kinds that there are
     # whether a maximum always exists, is to be proved from the rows' open sides, or only found to be one nearby
     existence: ClassVar[Literal["always", "to prove", "local"]] = "always"
     shape: tuple[float, ...] = ()  # the numbers that the leaf needs besides
@@ -56,6 +57,10 @@ class Likelihood:
     def leaf(self) -> str | int:
         """Its name in the table of _core/include/leaves.h, or the address of a function with the same arguments."""
         raise NotImplementedError
+
+    def compiled(self) -> Any:
+        """The leaf as the core takes it."""
+        return _core.Leaf(self.leaf, self.shape)
 
     def encode(self, y: NDArray[Any], name: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """The y of a fit as numbers that the leaf reads, and the classes they stand for."""

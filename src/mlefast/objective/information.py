@@ -98,6 +98,10 @@ class Information:
             answer[self.kept] = lapack.dtrtrs(self._factor, vector[self.kept], lower=1, trans=1)[0]
         return answer * self._scale
 
+    def whiten_matrix(self) -> Matrix:
+        """The matrix A of `whiten`, for which A A' is the inverse of the information."""
+        return np.array([self.whiten(unit) for unit in np.eye(len(self.kept))]).T
+
     def whiten_gradient(self, gradient: Vector) -> Vector:
         """The gradient with respect to u: L^-1 g."""
         answer = np.zeros_like(gradient)

@@ -15,6 +15,7 @@ from mlefast import _core
 from mlefast.data import Design, require_finite
 from mlefast.likelihoods import Likelihood, Totals
 
+from .blocks import BlockRows
 from .protocol import Matrix, Moments, Precision, Vector
 from .standardisation import Standardisation
 
@@ -27,7 +28,7 @@ class MemoryObjective:
 
     def __init__(
         self,
-        rows: _core.Rows,
+        rows: _core.Rows | BlockRows,
         design: Design,
         y: NDArray[Any],
         likelihood: Likelihood,
@@ -42,7 +43,7 @@ class MemoryObjective:
         self._design = design
         self._y = y
         self._likelihood = likelihood
-        self._leaf = _core.Leaf(likelihood.leaf, likelihood.shape)
+        self._leaf = likelihood.compiled()
         self._totals = totals
         self._threads = threads
         self._absent = absent
@@ -123,7 +124,7 @@ class MemoryObjective:
         """The same rows with another likelihood."""
         other = copy.copy(self)
         other._likelihood, other._totals = likelihood, totals
-        other._leaf = _core.Leaf(likelihood.leaf, likelihood.shape)
+        other._leaf = likelihood.compiled()
         return other
 
     def sample(self, step: int) -> MemoryObjective:

@@ -4,17 +4,22 @@
 from .choose import SOLVERS, choose_solver
 from .irls import expand, irls, sample_start
 from .lbfgs import lbfgs
+from .neighbour import neighbour_of
 from .protocol import Expansion, Iteration, Progress, Solution
+from .quantile import QuantileSolution, minimise_quantile
 
 __all__ = [
     "SOLVERS",
     "Expansion",
     "Iteration",
     "Progress",
+    "QuantileSolution",
     "Solution",
     "choose_solver",
     "expand",
     "irls",
     "lbfgs",
+    "minimise_quantile",
+    "neighbour_of",
     "sample_start",
 ]

@@ -6,10 +6,11 @@ from __future__ import annotations
 from mlefast.errors import OptionError
 from mlefast.objective import Objective
 
+from .gradient import gradient_descent
 from .irls import irls
 from .lbfgs import lbfgs
 
-SOLVERS = {"irls": irls, "lbfgs": lbfgs}
+SOLVERS = {"irls": irls, "lbfgs": lbfgs, "gradient": gradient_descent}
 _WIDE = 128  # measured: from here on two Hessians cost more than ten gradients
 
 

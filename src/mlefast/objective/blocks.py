@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Rows whose likelihood is a function of Python: block by block, with the pass before and after it.
+
+For a block of rows the pass gives eta, the function nll and the derivatives, and the pass the sums X'd1 and
+X' diag(d2) X. The block is read twice, the second time from the cache, and no array has more rows than it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlefast import _core
+from mlefast.likelihoods import UserLikelihood
+
+from .protocol import Matrix, Vector
+
+_BLOCK_ROWS = 1 << 14
+_GIVEN = _core.Leaf("given")  # d1 in the place of y, d2 in that of the offset
+
+
+class BlockRows:
+    """What `_core.Rows` is for a compiled leaf, for a UserLikelihood in the place of the leaf."""
+
+    def __init__(
+        self,
+        groups: tuple[NDArray[Any], ...],
+        y: NDArray[Any],
+        weights: NDArray[Any] | None,
+        offset: NDArray[Any] | None,
+        intercept: bool,
+    ) -> None:
+        self._groups = groups
+        self._y = y
+        self._weights = weights
+        self._offset = offset
+        self._intercept = intercept
+        self._affine: tuple[Vector, Vector] | None = None
+
+    def standardise(self, centre: Vector, scale: Vector) -> None:
+        """From now on the columns are (x - centre) * scale."""
+        self._affine = centre, scale
+
+    def every(self, step: int) -> BlockRows:
+        """Rows 0, step, 2 step, ... of the same data."""
+        part = BlockRows(
+            tuple(group[::step] for group in self._groups),
+            self._y[::step],
+            None if self._weights is None else self._weights[::step],
+            None if self._offset is None else self._offset[::step],
+            self._intercept,
+        )
+        part._affine = self._affine
+        return part
+
+    def evaluate(
+        self,
+        params: Vector,
+        likelihood: UserLikelihood,
+        order: int,
+        threads: int,
+        single: bool = False,
+        squares: bool = False,
+    ) -> tuple[float, Vector | None, Matrix | None, bool]:
+        """(nll, gradient or None, Hessian or None, whether all is finite) in one pass over the rows."""
+        size, losses, finite = len(params), [], True
+        gradient = np.zeros(size) if order > 0 else None
+        hessian = np.zeros((size, size)) if order > 1 else None
+        for part in self._parts():
+            eta = self._rows(part, self._y, self._offset).linear_predictor(params, threads)
+            weights = None if self._weights is None else self._weights[part]
+            y = self._y[part].astype(np.float64, copy=False)
+            finite = finite and bool(np.isfinite(eta).all())
+            nll, d1, d2 = likelihood.rows(eta, y)
+            present = slice(None) if weights is None else weights > 0
+            losses.append(float(nll.sum() if weights is None else nll[present] @ weights[present]))
+            if gradient is None:
+                continue
+            given = self._rows(slice(0, len(eta)), d1, d1**2 if squares else d2, part)
+            _, slopes, curvature, fine = given.evaluate(np.zeros(size), _GIVEN, order, threads)
+            assert slopes is not None
+            gradient += slopes
+            if hessian is not None and curvature is not None:
+                hessian += curvature
+            finite = finite and fine
+        loss = math.fsum(losses) if all(map(math.isfinite, losses)) else math.nan
+        return loss, gradient, hessian, finite and math.isfinite(loss)
+
+    def scan(
+        self, params: Vector, direction: Vector, likelihood: UserLikelihood, threads: int
+    ) -> tuple[float, float, float]:
+        """The largest x'd of a direction, which is all that a search needs where nothing is to be proved."""
+        rows = self._rows(slice(None), self._y, self._offset)
+        return rows.scan(params, direction, _GIVEN, threads)
+
+    def _parts(self) -> Iterator[slice]:
+        for first in range(0, len(self._y), _BLOCK_ROWS):
+            yield slice(first, min(first + _BLOCK_ROWS, len(self._y)))
+
+    def _rows(
+        self, part: slice, y: NDArray[Any], offset: NDArray[Any] | None, columns: slice | None = None
+    ) -> _core.Rows:
+        """A part of y and offset with the same part of X and the weights, unless that is said to be another one."""
+        where = part if columns is None else columns
+        rows = _core.Rows(
+            tuple(group[where] for group in self._groups),
+            y[part],
+            None if self._weights is None else self._weights[where],
+            None if offset is None else offset[part],
+            self._intercept,
+        )
+        if self._affine is not None:
+            rows.standardise(*self._affine)
+        return rows
