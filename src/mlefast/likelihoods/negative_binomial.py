@@ -38,7 +38,7 @@ class NegativeBinomial(Counts):
     >>> import mlefast
     >>> nll, d1, d2 = mlefast.NegativeBinomial(alpha=0.5).terms([0.0, 1.0], [0, 3])
     >>> nll.round(6).tolist()
-    [0.81093, 1.940567]
+    [0.81093, 1.984635]
     """
 
     alpha: float | None = None
