@@ -32,7 +32,9 @@ def test_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         exec(compile(block, "README.md", "exec"), namespace)
 
 
-MODULES = ["likelihoods.bernoulli", "config", "evaluate", "fit", "formula", "result"]
+PAGES = sorted((Path(mlefast.__file__).parent / "likelihoods").glob("*.py"))
+LIKELIHOODS = [f"likelihoods.{page.stem}" for page in PAGES if ">>>" in page.read_text()]
+MODULES = [*LIKELIHOODS, "config", "evaluate", "fit", "formula", "result"]
 
 
 @pytest.mark.parametrize("name", MODULES)

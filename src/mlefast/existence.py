@@ -43,12 +43,11 @@ def _judge_shape(
 ) -> Separation:
     """With shape parameters: the coefficients at their values, and whether these are determined."""
     shapes, information = model.estimated, solution.information
+    lost = _lost_shape(model, solution.params[-shapes:], information, columns)
+    if lost is not None:
+        return Separation("unbounded", math.nan, (lost,))
     if not _is_definite(information, columns):
         return Separation("undecided", math.nan)
-    errors = np.sqrt(np.diagonal(information.inverse()))[-shapes:]
-    for name, error in zip(model.likelihood.estimated, errors, strict=True):
-        if error > _LOST:
-            return Separation("unbounded", math.nan, (name,))
     if model.likelihood.existence == "local":
         return Separation("local", math.nan)
     memory, params = objective.split(solution.params)
@@ -59,6 +58,28 @@ def _judge_shape(
     if found.direction is None:
         return found
     return dataclasses.replace(found, direction=np.hstack([found.direction, np.zeros(shapes)]))
+
+
+def _fits_exactly(model: Model, shape: Vector) -> bool:
+    """Whether an estimated sigma is so small that the residuals are rounding."""
+    found = dict(zip(model.likelihood.estimated, zip(shape, model.shape_start(), strict=True), strict=True))
+    if "log(sigma)" not in found:
+        return False
+    sigma, spread = np.exp(found["log(sigma)"])
+    return bool(sigma <= _PERFECT * max(spread, 1e-2 * abs(model.data.mean)))
+
+
+def _lost_shape(model: Model, shape: Vector, information: Information, columns: Information | None) -> str | None:
+    """The shape parameter that the data do not determine: no curvature is left of it, or next to none."""
+    among = information if columns is None else information.among(columns.kept)
+    size = len(among.kept) - model.estimated
+    if _fits_exactly(model, shape):
+        return "log(sigma)"
+    if columns is not None and not among.kept[:size][columns.kept[:size]].all():
+        return None
+    flat = np.abs(information.diagonal) < _LOST**-2
+    lost = np.where(among.kept, np.sqrt(np.diagonal(among.inverse())) > _LOST, flat)
+    return next((name for name, gone in zip(model.likelihood.estimated, lost[size:], strict=True) if gone), None)
 
 
 def _is_definite(information: Information, columns: Information | None) -> bool:

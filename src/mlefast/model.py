@@ -179,7 +179,7 @@ class Model:
         start = np.zeros(self.size - self.estimated)
         if self.intercept:
             start[0] = self._null_intercept()
-        return np.hstack([start, self._shape_start()])
+        return np.hstack([start, self.shape_start()])
 
     def _class_intercepts(self, likelihood: Categorical) -> Vector:
         start = np.zeros(self.shape)
@@ -190,7 +190,7 @@ class Model:
 
     def null_start(self) -> Vector:
         """Where to look for the parameters of the null model."""
-        return np.hstack([self._null_intercept(), self._shape_start()])
+        return np.hstack([self._null_intercept(), self.shape_start()])
 
     def _null_intercept(self) -> float:
         """The linear predictor of the mean of y, less the mean of the offset."""
@@ -203,7 +203,8 @@ class Model:
         scale = float(np.std(self._some_y())) if self.likelihood.link == "identity" else 1.0
         return spread_of_starts(self.size - self.estimated, self.estimated, scale or 1.0)
 
-    def _shape_start(self) -> tuple[float, ...]:
+    def shape_start(self) -> tuple[float, ...]:
+        """Where to look for the shape parameters."""
         return self.likelihood.start(self._some_y()) if self.estimated else ()
 
     def _some_y(self) -> Vector:

@@ -13,6 +13,7 @@ from mlefast.errors import OptionError
 
 from .base import Vector
 from .counts import Counts
+from .factorials import log_rising
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class NegativeBinomial(Counts):
     >>> import mlefast
     >>> nll, d1, d2 = mlefast.NegativeBinomial(alpha=0.5).terms([0.0, 1.0], [0, 3])
     >>> nll.round(6).tolist()
-    [0.81093, 1.940567]
+    [0.81093, 1.984635]
     """
 
     alpha: float | None = None
@@ -62,20 +63,25 @@ class NegativeBinomial(Counts):
         return (1.0 if self.alpha is None else self.alpha,)
 
     def at(self, values: Sequence[float]) -> NegativeBinomial:
-        """With alpha = exp of the value."""
-        return NegativeBinomial(math.exp(values[0]))
+        """With alpha = exp of the value, unless alpha is given."""
+        return NegativeBinomial(math.exp(values[0])) if self.alpha is None else self
 
     def start(self, y: Vector) -> tuple[float, ...]:
-        """log(alpha) by the moments of y as if it had one mean."""
+        """log(alpha) by the moments of y as if it had one mean, unless alpha is given."""
+        if self.alpha is not None:
+            return ()
         mean = max(float(y.mean()), 1e-3)
         return (math.log(min(max((float(y.var()) - mean) / mean**2, 1e-2), 10.0)),)
 
     def constant(self, y: Vector) -> Vector:
-        """Log Gamma(1/alpha) + log(y!) - log Gamma(y + 1/alpha), which is log B(y, 1/alpha) + log(y)."""
-        from scipy.special import betaln
+        """log Gamma(1/alpha) + log(y!) - log Gamma(y + 1/alpha), each pair without cancellation."""
+        from scipy.special import gammaln
 
-        positive = np.where(y > 0.0, y, 1.0)
-        return np.where(y > 0.0, betaln(positive, 1.0 / self.shape[0]) + np.log(positive), 0.0)
+        r = 1.0 / self.shape[0]
+        count = np.where(y > 0.0, y, 1.0)
+        rise = log_rising(np.maximum(count, r), np.minimum(count, r))
+        rest = np.where(count > r, gammaln(r) + np.log(count), gammaln(np.minimum(count, r) + 1.0))
+        return np.where(y > 0.0, rest - rise, 0.0)
 
     def saturated(self, y: Vector) -> Vector:
         """The loss at mu = y."""

@@ -12,6 +12,7 @@ import numpy as np
 from mlefast.errors import OptionError
 
 from .base import Amount, Likelihood, Totals, Vector
+from .factorials import log_rising
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,13 @@ class StudentT(Likelihood):
         """log(sigma), the loss at eta = y."""
         return np.full(len(y), math.log(self.shape[0]))
 
+    def _rise(self) -> float:
+        """log Gamma((nu + 1) / 2) - log Gamma(nu / 2)."""
+        half = 0.5 * self.shape[1]
+        return math.lgamma(half + 0.5) - math.lgamma(half) if half < 0.5 else float(log_rising(half, 0.5))
+
     def at_scale(self, loss: Amount, totals: Totals, scale: float) -> tuple[Amount, float, float]:
         """The loss and what depends on nu only."""
         nu = self.shape[1]
-        rest = 0.5 * math.log(math.pi * nu) + math.lgamma(0.5 * nu) - math.lgamma(0.5 * (nu + 1.0))
+        rest = 0.5 * math.log(math.pi * nu) - self._rise()
         return loss + totals.nobs * rest, 1.0, 1.0

@@ -64,6 +64,11 @@ class Information:
         return Information(self._unit * np.outer(size, size))
 
     @property
+    def diagonal(self) -> Vector:
+        """The diagonal of H."""
+        return np.asarray(self._unit.diagonal() / self._scale**2)
+
+    @property
     def condition(self) -> float:
         """A lower bound of the condition number, from the diagonal of the factor."""
         return self._least_pivot() ** -2 if self.rank else 1.0

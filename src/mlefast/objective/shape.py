@@ -17,7 +17,7 @@ from mlefast.likelihoods import Likelihood, Totals
 from .memory import MemoryObjective
 from .protocol import Moments, Precision, Vector
 
-_DISTANCE = 2e-3  # balances the error of the formula, its fourth power, with rounding
+_DISTANCE = 2e-3  # of logarithms; balances the error of the formula, its fourth power, with rounding
 _POINTS = (-2, -1, 1, 2)
 _FIRST = (1.0 / 12.0, -8.0 / 12.0, 8.0 / 12.0, -1.0 / 12.0)
 _SECOND = (-1.0 / 12.0, 16.0 / 12.0, 16.0 / 12.0, -1.0 / 12.0)
@@ -74,12 +74,12 @@ class ShapeObjective:
         here = self._at(shape).moments(coefficients, order, precision)
         if order == 0 or not np.isfinite(here.nll):
             return here
-        distances = _DISTANCE * np.maximum(1.0, np.abs(shape))
+        h = _DISTANCE
         around = [
             [self._at(_moved(shape, j, k * h)).moments(coefficients, order - 1) for k in _POINTS]
-            for j, h in enumerate(distances)
+            for j in range(self._shapes)
         ]
-        slopes = [_weigh(_FIRST, [m.nll for m in near]) / h for near, h in zip(around, distances, strict=True)]
+        slopes = [_weigh(_FIRST, [m.nll for m in near]) / h for near in around]
         assert here.gradient is not None
         gradient = np.hstack([here.gradient, slopes])
         if order == 1:
@@ -87,30 +87,27 @@ class ShapeObjective:
         hessian = np.empty((self.size, self.size))
         p = len(coefficients)
         hessian[:p, :p] = here.hessian
-        for j, (near, h) in enumerate(zip(around, distances, strict=True)):
+        for j, near in enumerate(around):
             cross = sum(c * m.gradient for c, m in zip(_FIRST, near, strict=True) if m.gradient is not None) / h
             hessian[:p, p + j] = hessian[p + j, :p] = cross
             bend = _weigh(_SECOND, [m.nll for m in near]) + _SECOND_CENTRE * here.nll
             hessian[p + j, p + j] = bend / h**2
             for k in range(j):
-                mixed = self._mixed(coefficients, shape, (j, k), (h, distances[k]))
+                mixed = self._mixed(coefficients, shape, (j, k))
                 hessian[p + j, p + k] = hessian[p + k, p + j] = mixed
         return Moments(here.nll, gradient, hessian, here.loss, here.scale)
 
-    def _mixed(
-        self, coefficients: Vector, shape: Vector, pair: tuple[int, int], distances: tuple[float, float]
-    ) -> float:
+    def _mixed(self, coefficients: Vector, shape: Vector, pair: tuple[int, int]) -> float:
         """The mixed derivative of two shape parameters, from two squares of points around them."""
 
-        def square(size: float) -> float:
-            (j, k), (a, b) = pair, (size * distances[0], size * distances[1])
+        def square(a: float) -> float:
             corners = [
-                sign * self._at(_moved(_moved(shape, j, x), k, y)).moments(coefficients, 0).nll
-                for x, y, sign in ((a, b, 1.0), (-a, -b, 1.0), (a, -b, -1.0), (-a, b, -1.0))
+                sign * self._at(_moved(_moved(shape, pair[0], x), pair[1], y)).moments(coefficients, 0).nll
+                for x, y, sign in ((a, a, 1.0), (-a, -a, 1.0), (a, -a, -1.0), (-a, a, -1.0))
             ]
-            return sum(corners) / (4.0 * a * b)
+            return sum(corners) / (4.0 * a * a)
 
-        return (4.0 * square(1.0) - square(2.0)) / 3.0
+        return (4.0 * square(_DISTANCE) - square(2.0 * _DISTANCE)) / 3.0
 
     def predict(self, moments: Moments, step: Vector) -> Moments:
         """Of no use: the loss is not quadratic."""

@@ -143,7 +143,8 @@ def _descend(
     First the whole step. If that leads too far, shorter ones down to log(1 + r) / r of it with r = max_i |x_i'd|, which
     lowers every NLL whose third derivative is at most its second, as for the logit link (Sun and Tran-Dinh,
     Mathematical Programming 2019). In between the logarithm of the share is halved, since r may have any size. Other
-    likelihoods may need a little less than that. None if rounding leaves nothing to gain.
+    likelihoods may need a little less than that. What is not convex has no such bound: quarters. None if rounding
+    leaves nothing to gain.
     """
     nll, factor, safe = here.moments.nll, 1.0, 0.0
     while True:
@@ -154,7 +155,7 @@ def _descend(
         hidden = factor == 1.0 and here.decrement**2 <= _NOISE * abs(nll)  # by rounding, of which the gradient has less
         if hidden and decrement(here.information, _gradient(found))[1] < here.decrement:
             return candidate, found, factor
-        safe = safe or _safe_share(objective, here.params, step)
+        safe = safe or (_safe_share(objective, here.params, step) if objective.convex else 1.0)
         if factor <= _LEAST_SHARE * safe:
             return None
         factor = _shorter(factor, safe)
@@ -170,7 +171,7 @@ def _safe_share(objective: Objective, params: Vector, step: Vector) -> float:
     size = float(np.abs(step).max())  # scaled out, since the step may be so long that x'd overflows
     _, least, most = objective.scan(params, step / size)
     reach = min(size * max(abs(least), abs(most)), 1e300)
-    return math.log1p(reach) / reach
+    return math.log1p(reach) / reach if reach > 0.0 else 1.0
 
 
 def sample_start(objective: Objective, start: Vector) -> tuple[Vector, Information | None]:
