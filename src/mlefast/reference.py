@@ -12,11 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-<<<<<<< HEAD
-from scipy.special import expit, log_ndtr
-=======
-from scipy.special import expit, logsumexp
->>>>>>> main
+from scipy.special import expit, log_ndtr, logsumexp
 
 Vector = NDArray[np.float64]
 Terms = tuple[Vector, Vector, Vector]  # NLL of each row, and its first and second derivative with respect to eta
