@@ -40,7 +40,7 @@ bench: $(VENV)/bench
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(RUN) benchmarks/report.py
 
 bench-peers: $(VENV)/peers
-	$(RUN) benchmarks/peers.py
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(RUN) benchmarks/peers.py
 
 lint: $(VENV)/test $(VENV)/lint
 	$(RUN) -m ruff check .

@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -26,9 +27,14 @@ def peak_of_fit(rows: int, columns: int, dtype: str) -> float:
     x, y = make(500, 3, dtype)
     mlefast.fit(x, y, solver="lbfgs")  # import what a fit imports
     x, y = make(rows, columns, dtype)
+    return peak_above(lambda: mlefast.fit(x, y))
+
+
+def peak_above(call: Callable[[], object]) -> float:
+    """Megabytes that a call takes at most, above what the process held before it."""
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts from here
     before = _status("VmRSS:")
-    mlefast.fit(x, y)
+    call()
     return (_status("VmHWM:") - before) / 1e6
 
 

@@ -15,6 +15,7 @@ import against_numpy
 import break_even
 import calls
 import efficiency
+import likelihoods
 import mlefast
 import plots
 import summation
@@ -48,6 +49,7 @@ PARTS: dict[str, Callable[[], Any]] = {
     "summation": summation.measure,
     "efficiency": efficiency.in_children,
     "numpy": against_numpy.measure,
+    "likelihoods": likelihoods.measure,
 }
 
 

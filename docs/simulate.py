@@ -21,23 +21,45 @@ from numpy.typing import NDArray
 import mlefast
 
 Array = NDArray[np.float64]
-TRUE = np.array([0.3, 0.7])  # intercept and slope, of each row of coefficients
+TRUE = np.array([[0.3, 0.7]])  # intercept and slope, of each row of coefficients
+TWO_ROWS = np.array([[0.3, 0.7], [-0.2, 0.5]])  # for three classes
 SIZES = (100, 300, 1_000, 3_000, 10_000)
 DRAWS = 2_000
 
 
 class Model(NamedTuple):
-    """A likelihood, how to draw y for a linear predictor, and the Fisher information of a row about eta."""
+    """A likelihood, how to draw y for a linear predictor, and the Fisher information of a row about eta.
+
+    Three classes have two linear predictors for each row, and a matrix of information about them.
+    """
 
     likelihood: Any
     draw: Callable[[np.random.Generator, Array], Array]
     information: Callable[[Array], Array]
     title: str
+    true: Array = TRUE
 
 
 def sigmoid(eta: Array) -> Array:
     """The mean of a Bernoulli variable."""
     return np.asarray(1.0 / (1.0 + np.exp(-eta)))
+
+
+def softmax(eta: Array) -> Array:
+    """The probabilities of class 1 and 2, shape (n, 2)."""
+    weights = np.exp(eta)
+    return np.asarray(weights / (1.0 + weights.sum(axis=1, keepdims=True)))
+
+
+def draw_classes(rng: np.random.Generator, eta: Array) -> Array:
+    """Class 0, 1 or 2."""
+    return (rng.random((len(eta), 1)) < softmax(eta)[:, ::-1].cumsum(axis=1)).sum(axis=1).astype(np.float64)
+
+
+def information_of_classes(eta: Array) -> Array:
+    """diag(p) - p p' of each row, shape (n, 2, 2)."""
+    p = softmax(eta)
+    return np.asarray(p[:, :, np.newaxis] * np.eye(2) - p[:, :, np.newaxis] * p[:, np.newaxis])
 
 
 MODELS = {
@@ -46,6 +68,9 @@ MODELS = {
         lambda rng, eta: (rng.random(len(eta)) < sigmoid(eta)).astype(np.float64),
         lambda eta: sigmoid(eta) * sigmoid(-eta),
         "Bernoulli",
+    ),
+    "categorical": Model(
+        mlefast.Categorical(), draw_classes, information_of_classes, "Categorical, 3 classes", TWO_ROWS
     ),
     "gaussian": Model(
         mlefast.Gaussian(), lambda rng, eta: rng.normal(eta, 1.0), lambda eta: np.ones_like(eta), "Gaussian"
@@ -60,7 +85,7 @@ MODELS = {
 
 
 class Outcome(NamedTuple):
-    """Estimates of all draws, shape (draws, 2), whether each interval holds the truth, and the inverse information."""
+    """Estimates of all draws, shape (draws, 2 or 4), whether each interval holds the truth, the inverse information."""
 
     estimates: Array
     covered: NDArray[np.bool_]
@@ -74,13 +99,17 @@ def simulate(name: str, n: int, draws: int, seed: int = 0) -> Outcome:
     x = rng.standard_normal(n)
     x = (x - x.mean()) / x.std()
     ones = np.column_stack([np.ones(n), x])
-    eta = ones @ TRUE
-    information = (ones.T * model.information(eta)) @ ones
-    estimates, covered = np.empty((draws, 2)), np.empty((draws, 2), dtype=np.bool_)
+    eta = ones @ model.true.T
+    rows = len(model.true)
+    eta = eta if rows > 1 else eta[:, 0]
+    per_row = model.information(eta).reshape(n, rows, rows)
+    information = np.einsum("ia,ikl,ib->kalb", ones, per_row, ones, optimize=True).reshape(2 * rows, 2 * rows)
+    true = model.true.ravel()
+    estimates, covered = np.empty((draws, true.size)), np.empty((draws, true.size), dtype=np.bool_)
     for draw in range(draws):
         result = mlefast.fit(x, model.draw(rng, eta), likelihood=model.likelihood, threads=1)
-        low, high = result.conf_int().T
-        estimates[draw], covered[draw] = result.params, (low <= TRUE) & (high >= TRUE)
+        low, high = result.conf_int().reshape(-1, 2).T
+        estimates[draw], covered[draw] = result.params.ravel(), (low <= true) & (high >= true)
     return Outcome(estimates, covered, np.linalg.inv(information))
 
 
@@ -101,7 +130,7 @@ def picture(path: Path, draws: int = DRAWS) -> None:
         axis.axhline(level, color="0.4", linewidth=0.8)
     for (name, model), colour, marker in zip(MODELS.items(), colours, "osD^v", strict=False):
         outcomes = [simulate(name, n, draws) for n in SIZES]
-        squares = np.array([np.mean((found.estimates[:, 1] - TRUE[1]) ** 2) for found in outcomes])
+        squares = np.array([np.mean((found.estimates[:, 1] - model.true[0, 1]) ** 2) for found in outcomes])
         bounds = np.array([found.inverse_information[1, 1] for found in outcomes])
         style = {"color": colour, "marker": marker, "markersize": 5}
         error.plot(SIZES, np.sqrt(bounds), color=colour, linewidth=0.8)

@@ -29,7 +29,7 @@ def tables() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["numpy", "machine"])
+@pytest.mark.parametrize("name", ["numpy", "machine", "likelihoods", "peers"])
 def test_the_readme_shows_the_last_results(name: str) -> None:
     blocks = re.findall(rf"<!-- benchmark: {name} -->\n(.*?)<!-- end -->", read(ROOT / "README.md"), flags=re.DOTALL)
     assert blocks == [read(RESULTS / f"{name}.md")]
@@ -37,6 +37,7 @@ def test_the_readme_shows_the_last_results(name: str) -> None:
 
 def test_the_results_follow_from_the_raw_numbers(tables: ModuleType) -> None:
     written = tables.texts(json.loads(read(RESULTS / "raw.json")))
+    written["peers"] = tables.peers_table(json.loads(read(RESULTS / "peers.json"))) + "\n"
     assert {path.stem: read(path) for path in RESULTS.glob("*.md")} == written
 
 

@@ -25,7 +25,7 @@ def bernoulli_terms(eta: Vector, y: Vector) -> Terms:
 
 
 def probit_terms(eta: Vector, y: Vector) -> Terms:
-    """Probit link, mu = Phi(eta): with s = 2 y - 1 of a label y, -log Phi(s eta), -s m, m (s eta + m), m = phi / Phi."""
+    """Probit link, mu = Phi(eta): with s = 2 y - 1 for labels, -log Phi(s eta), -s m, m (s eta + m), m = phi / Phi."""
     sign = 2.0 * y - 1.0
     z = sign * eta
     log_share = log_ndtr(z)
@@ -46,13 +46,13 @@ def gaussian_terms(eta: Vector, y: Vector) -> Terms:
 
 
 def laplace_terms(eta: Vector, y: Vector, quantile: float = 0.5) -> Terms:
-    """b = 1, without its constant: 2 (quantile - [r < 0]) r with r = y - eta; d2 is the expected information."""
+    """B = 1, without its constant: 2 (quantile - [r < 0]) r with r = y - eta; d2 is the expected information."""
     slope = 2.0 * (quantile - (y < eta))
     return slope * (y - eta), np.where(y == eta, 0.0, -slope), np.full_like(eta, 4.0 * quantile * (1.0 - quantile))
 
 
 def student_t_terms(eta: Vector, y: Vector, sigma: float, nu: float) -> Terms:
-    """(nu + 1) / 2 log(1 + q) + log(sigma) with z = (eta - y) / sigma, q = z^2 / nu, without what depends on nu only."""
+    """(nu + 1) / 2 log(1 + q) + log(sigma), z = (eta - y) / sigma, q = z^2 / nu, without what depends on nu only."""
     z = (eta - y) / sigma
     q, factor = z**2 / nu, (nu + 1.0) / nu
     nll = 0.5 * (nu + 1.0) * np.log1p(q) + np.log(sigma)
@@ -60,7 +60,7 @@ def student_t_terms(eta: Vector, y: Vector, sigma: float, nu: float) -> Terms:
 
 
 def poisson_terms(eta: Vector, y: Vector) -> Terms:
-    """Log link, mu = exp(eta), without log(y!): mu - y eta, mu - y, mu. (The core leaves out more of y > 1,024.)"""
+    """Log link, mu = exp(eta), without log(y!): mu - y eta, mu - y, mu (of y > 1,024 the core leaves out more)."""
     mean = np.exp(eta)
     return mean - y * eta, mean - y, mean
 
@@ -160,14 +160,18 @@ def irls(
     return Fit(params, np.sqrt(np.diagonal(np.linalg.inv(hessian))), -nll, iteration)
 
 
-def quantile_regression(x: Vector, y: Vector, quantile: float = 0.5, *, tol: float = 1e-6, max_iter: int = 100) -> Vector:
+def quantile_regression(
+    x: Vector, y: Vector, quantile: float = 0.5, *, tol: float = 1e-6, max_iter: int = 100
+) -> Vector:
     """The Laplace fit as a linear programme, by the interior-point method of Portnoy and Koenker (1997).
 
-    Its dual is to maximise y'a with X'a = (1 - quantile) X'1 and 0 <= a <= 1, where the coefficients are the multipliers
-    of the equations, z those of a >= 0 and w those of s = 1 - a >= 0, so X b - y = z - w. Each iteration takes Mehrotra's
-    two steps: straight ahead, then towards the centre with the first one's curvature. Stops at a duality gap of tol.
+    Its dual is to maximise y'a with X'a = (1 - quantile) X'1 and 0 <= a <= 1, where the coefficients are the
+    multipliers of the equations, z those of a >= 0 and w those of s = 1 - a >= 0, so X b - y = z - w. Each iteration
+    takes Mehrotra's two steps: straight ahead, then towards the centre with the first one's curvature. Stops at a
+    duality gap of tol.
     """
-    params, a = np.linalg.lstsq(x, y, rcond=None)[0], np.full(len(y), 1.0 - quantile)
+    params: Vector = np.asarray(np.linalg.lstsq(x, y, rcond=None)[0], dtype=np.float64)
+    a: Vector = np.full(len(y), 1.0 - quantile)
     residual = x @ params - y
     z, w = np.maximum(residual, 0.0) + 1e-3, np.maximum(-residual, 0.0) + 1e-3
     for _ in range(max_iter):
@@ -177,7 +181,7 @@ def quantile_regression(x: Vector, y: Vector, quantile: float = 0.5, *, tol: flo
             break
         q = 1.0 / (z / a + w / s)
         information = x.T @ (x * q[:, np.newaxis])
-        lower, upper = 0.0, 0.0  # what a z and s w shall be
+        lower, upper = np.zeros(len(y)), np.zeros(len(y))  # what a z and s w shall be
         for centred in (False, True):
             rest = w - z + lower / a - upper / s
             move = np.linalg.solve(information, x.T @ (q * rest))

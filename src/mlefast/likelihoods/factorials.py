@@ -12,7 +12,7 @@ _STIRLING = 32.0  # from there on the series below is exact to rounding
 
 
 def log_rising(x: ArrayLike, d: ArrayLike) -> Vector:
-    """log Gamma(x + d) - log Gamma(x) for 0 < d <= x, the logarithm of the rising factorial, to rounding of d log(x)."""
+    """Log Gamma(x + d) - log Gamma(x) for 0 < d <= x, the log of the rising factorial, to rounding of d log(x)."""
     from scipy.special import gammaln
 
     x, d = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(d, dtype=np.float64))
@@ -20,7 +20,7 @@ def log_rising(x: ArrayLike, d: ArrayLike) -> Vector:
     series = d * np.log(large) + (large + d - 0.5) * np.log1p(d / large) - d
     series += _remainder(large + d) - _remainder(large)
     small = np.minimum(x, _STIRLING)
-    return np.where(x >= _STIRLING, series, gammaln(small + d) - gammaln(small))
+    return np.asarray(np.where(x >= _STIRLING, series, gammaln(small + d) - gammaln(small)))
 
 
 def _remainder(x: Vector) -> Vector:
