@@ -8,6 +8,7 @@ from .errors import (
     ConvergenceWarning,
     DataError,
     FormulaError,
+    LabelWarning,
     MissingPackageError,
     MlefastError,
     MlefastWarning,
@@ -20,6 +21,7 @@ from .fit import fit
 from .formula import fit_formula
 from .likelihoods import (
     Bernoulli,
+    Categorical,
     Gamma,
     Gaussian,
     Laplace,
@@ -32,12 +34,14 @@ from .result import Result
 
 __all__ = [
     "Bernoulli",
+    "Categorical",
     "ConvergenceWarning",
     "DataError",
     "Evaluation",
     "FormulaError",
     "Gamma",
     "Gaussian",
+    "LabelWarning",
     "Laplace",
     "MissingPackageError",
     "MlefastError",

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mlefast.inference import certify, find_aliases, spans_constant
-from mlefast.objective import Information, Matrix, MemoryObjective, ShapeObjective
+from mlefast.objective import Information, Matrix, RowsObjective, ShapeObjective
 from mlefast.solvers import Solution, irls
 
 from .existence import judge
@@ -28,7 +29,7 @@ class NullModel(NamedTuple):
 
 def assess(
     model: Model,
-    objective: MemoryObjective | ShapeObjective,
+    objective: RowsObjective | ShapeObjective,
     solution: Solution,
     null: NullModel,
     *,
@@ -50,6 +51,8 @@ def assess(
     if columns is None:
         settled = separation.verdict in ("exists", "local")
         columns = information if settled else _columns(model, objective)
+    if separation.direction is not None:
+        separation = dataclasses.replace(separation, direction=separation.direction.reshape(model.shape))
     information = information.among(columns.kept)
     kept = columns.kept
     vanished = kept & ~information.kept
@@ -75,12 +78,12 @@ def assess(
     spread = spread * correction if covariance == "fisher" else spread
     spread[~information.kept] = spread[:, ~information.kept] = params[~kept] = np.nan
     return {
-        "params": params,
+        "params": params.reshape(model.shape),
         "covariance": spread,
         "rank": columns.rank,
         "certificate": certificate,
         "separation": separation,
-        "aliased": find_aliases(columns, space.to_user, names),
+        "aliased": find_aliases(columns, model.coordinates.repeated(1).to_user, model.columns),
         "converged": certificate.met and separation.verdict in ("exists", "local"),
         "scale": solution.moments.scale * math.sqrt(correction),
         "llf": -solution.moments.nll,
@@ -88,24 +91,27 @@ def assess(
     }
 
 
-def _sandwich(objective: MemoryObjective | ShapeObjective, solution: Solution, inverse: Matrix) -> Matrix:
+def _sandwich(objective: RowsObjective | ShapeObjective, solution: Solution, inverse: Matrix) -> Matrix:
     """H^-1 M H^-1 with M the sum of the outer products of the scores (White, Econometrica 1982)."""
-    assert isinstance(objective, MemoryObjective)
+    assert isinstance(objective, RowsObjective)
     return inverse @ objective.outer_products(solution.params, solution.moments) @ inverse
 
 
-def _columns(model: Model, objective: MemoryObjective | ShapeObjective) -> Information:
-    """The information that is the same in all rows, and that of the shape parameters for themselves."""
+def _columns(model: Model, objective: RowsObjective | ShapeObjective) -> Information:
+    """The information that is the same in all rows and classes, and that of the shape parameters for themselves."""
     equal = model.equally_informed(model.intercept)
     hessian = equal.moments(np.zeros(equal.size), 2).hessian
     assert hessian is not None
     objective.passes += equal.passes
+    if model.equations > 1:
+        repeated = np.kron(np.eye(model.equations), hessian).astype(np.float64)
+        return Information(repeated, most=model.data.present * model.equations)
     padded = np.eye(model.size)
     padded[: equal.size, : equal.size] = hessian
     return Information(padded, most=model.data.present + model.estimated)
 
 
-def has_constant(model: Model, objective: MemoryObjective | ShapeObjective) -> bool:
+def has_constant(model: Model, objective: RowsObjective | ShapeObjective) -> bool:
     """Whether there is an intercept or a combination of the columns that is constant; mostly a sample says no."""
     if model.intercept:
         return True

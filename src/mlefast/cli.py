@@ -27,6 +27,8 @@ from mlefast.solvers import SOLVERS, Iteration
 
 if TYPE_CHECKING:
     import click
+    import numpy as np
+    from numpy.typing import NDArray
 
     from mlefast.likelihoods import Likelihood
     from mlefast.result import Result
@@ -151,6 +153,7 @@ def _build() -> click.Group:
         show_default=True,
         help="How to find the maximum.",
     )
+    @click.option("--multistart", type=click.IntRange(1), default=1, help="Search from so many scattered starts.")
     @click.option("--threads", type=click.IntRange(min=1), help="Default: what the machine allows.")
     @click.option(
         "--tol", type=float, default=1e-6, show_default=True, help="Distance to the maximum, in standard errors."
@@ -235,6 +238,11 @@ def _number(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
+def _numbers(values: NDArray[np.float64]) -> list[Any]:
+    """An array as lists in lists."""
+    return [_numbers(part) if part.ndim else _number(part) for part in values]
+
+
 def _count(value: float) -> float:
     """Sums of weights are mostly whole."""
     return int(value) if float(value).is_integer() else float(value)
@@ -247,10 +255,14 @@ def _coefficients(result: Result) -> dict[str, list[Any]]:
         "std_err": result.bse,
         "t" if result.use_t else "z": result.tvalues,
         "p_value": result.pvalues,
-        "lower": interval[:, 0],
-        "upper": interval[:, 1],
+        "lower": interval[..., 0],
+        "upper": interval[..., 1],
     }
-    return {"name": list(result.names), **{name: [_number(x) for x in column] for name, column in columns.items()}}
+    names: dict[str, list[Any]] = {"name": list(result.names)}
+    if result.params.ndim > 1 and result.classes is not None:
+        others = result.classes.tolist()[1:]
+        names = {"class": [label for label in others for _ in result.names], "name": list(result.names) * len(others)}
+    return {**names, **{name: [_number(x) for x in column.ravel()] for name, column in columns.items()}}
 
 
 def _as_dict(result: Result) -> dict[str, Any]:
@@ -290,9 +302,10 @@ def _as_dict(result: Result) -> dict[str, Any]:
             "verdict": separation.verdict,
             "margin": _number(separation.margin),
             "columns": list(separation.columns),
-            "direction": None if separation.direction is None else [_number(x) for x in separation.direction],
+            "direction": None if separation.direction is None else _numbers(separation.direction),
         },
         "shape": result.shape,
+        "optima": [{"nll": optimum.nll, "count": optimum.count} for optimum in result.optima],
         "ranges": None if result.ranges is None else [[_number(x) for x in row] for row in result.ranges],
         "aliased": {alias.name: dict(alias.combination) for alias in result.aliased},
         **{name: getattr(result, name) for name in search},

@@ -40,5 +40,9 @@ class SeparationWarning(MlefastWarning):
     """The maximum does not exist, or its existence could not be proved: some coefficients run to infinity."""
 
 
+class LabelWarning(MlefastWarning):
+    """A class that the labels declare never occurs."""
+
+
 class RankWarning(MlefastWarning):
     """Some columns are linear combinations of others; their coefficients are not determined."""

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlefast.errors import DataError, OptionError
-from mlefast.likelihoods import Likelihood, find_likelihood
+from mlefast.likelihoods import Categorical, Likelihood, find_likelihood, require_codes
 
 from .model import specify
-from .observations import observe
+from .observations import Observations, observe
 from .options import is_whole, read_flag, read_number, read_params, resolve_threads
 
 
@@ -45,9 +45,11 @@ def evaluate(
     X : array-like or frame of shape (n, p)
         Covariates: any numeric type, layout and strides; never copied.
     y : array-like of shape (n,)
-        Response; for Bernoulli numbers in [0, 1] or two labels.
+        Response; for Bernoulli numbers in [0, 1] or two labels; for categorical codes 0..K - 1 of the
+        classes, or labels.
     params : array-like of shape (p + 1,), or (p,) with intercept=False
-        Where to evaluate; the intercept first, shape parameters that the likelihood estimates last.
+        Where to evaluate; the intercept first, shape parameters that the likelihood estimates last. For categorical a
+        row for each class but the first.
     likelihood : str or likelihood object, default "bernoulli"
         The assumed distribution.
     order : {0, 1, 2}, default 2
@@ -66,7 +68,8 @@ def evaluate(
     Returns
     -------
     Evaluation
-        `nll` in nats, `gradient` of shape (p + 1,) or None, `hessian` of shape (p + 1, p + 1) or None; float64.
+        `nll` in nats, `gradient` of the shape of params or None, `hessian` with a row and a column for each of the
+        flattened params or None; float64.
 
     Raises
     ------
@@ -91,8 +94,9 @@ def evaluate(
     intercept = read_flag("intercept", intercept)
     team = resolve_threads(threads)
     data = observe(X, y, family, weights=weights, offset=offset, fractions=True)
-    model = specify(data, family, intercept, team)
-    point = read_params("params", params, model.names)
+    equations = _equations(params, data) if isinstance(family, Categorical) else None
+    model = specify(data, family, intercept, team, equations)
+    point = read_params("params", params, model.names, model.shape)
     model.check(point)
     moments = model.evaluate(point, int(order), scale)
     if not math.isfinite(moments.nll):
@@ -100,7 +104,18 @@ def evaluate(
             "the linear predictor overflows: X times params exceeds the largest double. Use smaller params, or rescale "
             "the columns."
         )
-    return Evaluation(moments.nll, moments.gradient, moments.hessian)
+    gradient = None if moments.gradient is None else moments.gradient.reshape(model.shape)
+    return Evaluation(moments.nll, gradient, moments.hessian)
+
+
+def _equations(params: ArrayLike, data: Observations) -> int:
+    """How many classes have parameters, one to a row; DataError if y has others."""
+    try:
+        equations = max(1, len(np.atleast_2d(np.asarray(params))))
+    except ValueError:
+        equations = 1  # ragged, which is said where they are read
+    require_codes(data.y, data.response, equations + 1)
+    return equations
 
 
 def nll(X: Any, y: Any, params: ArrayLike, **options: Any) -> float:

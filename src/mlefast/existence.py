@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from mlefast.inference import Separation, judge_existence
-from mlefast.objective import Information, MemoryObjective, ShapeObjective, Vector
+from mlefast.objective import Information, RowsObjective, ShapeObjective, Vector
 from mlefast.solvers import Expansion, Solution, expand
 
 from .model import Model
@@ -20,7 +20,7 @@ _LOST = 5.0  # the standard error of the logarithm of a shape parameter that the
 
 def judge(
     model: Model,
-    objective: MemoryObjective | ShapeObjective,
+    objective: RowsObjective | ShapeObjective,
     solution: Solution,
     columns: Information | None,
     null_scale: float,
@@ -91,7 +91,7 @@ def _is_definite(information: Information, columns: Information | None) -> bool:
 
 def _prove(
     model: Model,
-    objective: MemoryObjective,
+    objective: RowsObjective,
     params: Vector,
     expansion: Expansion,
     columns: Information | None,
@@ -105,12 +105,11 @@ def _prove(
     return separation
 
 
-def _prove_at(
-    model: Model, objective: MemoryObjective, expansion: Expansion, columns: Information | None
-) -> Separation:
+def _prove_at(model: Model, objective: RowsObjective, expansion: Expansion, columns: Information | None) -> Separation:
     information = expansion.information
     complete = np.array_equal(information.kept, columns.kept) if columns else information.kept.all()
     condition = information.condition if complete else math.inf
+    space = model.space.repeated(model.equations)  # shape parameters prove nothing
     return judge_existence(
-        objective, expansion.params, expansion.step, condition, expansion.precision, model.space, model.names
+        objective, expansion.params, expansion.step, condition, expansion.precision, space, model.names
     )

@@ -3,26 +3,27 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from numpy.typing import ArrayLike
 
 from mlefast import _core
-from mlefast.errors import DataError, OptionError
+from mlefast.errors import OptionError
 from mlefast.likelihoods import Laplace, Likelihood, find_likelihood
-from mlefast.objective import MemoryObjective, ShapeObjective
-from mlefast.solvers import SOLVERS, Progress, Solution, choose_solver, sample_start
+from mlefast.solvers import SOLVERS, Progress, choose_solver
 
 from .advice import warn
 from .assessment import assess, has_constant, null_model
-from .model import Model, specify
+from .model import specify
 from .observations import observe
-from .options import read_flag, read_max_iter, read_params, read_tol, require_choice, resolve_threads
+from .options import read_flag, read_max_iter, read_multistart, read_tol, require_choice, resolve_threads
 from .quantile_fit import fit_quantile
 from .result import Result
+from .search import find_maximum
 
 
 def fit(
@@ -39,6 +40,7 @@ def fit(
     names: Sequence[str] | None = None,
     solver: str = "auto",
     start: ArrayLike | None = None,
+    multistart: int = 1,
     tol: float = 1e-6,
     max_iter: int = 100,
     covariance: str | None = None,
@@ -54,10 +56,11 @@ def fit(
     X : array-like or frame of shape (n, p)
         Covariates: numbers or booleans of any type, layout and strides; never copied. Without a column of ones.
     y : array-like of shape (n,)
-        Response; for Bernoulli two labels: 0 and 1, booleans, two strings.
+        Response; for Bernoulli two labels: 0 and 1, booleans, two strings; for categorical any labels, of which the
+        first in their order (sorted, or as a column of categories declares it) is the reference.
     likelihood : str or likelihood object, default "bernoulli"
-        The assumed distribution of y: "bernoulli", "gaussian", "laplace", "poisson", "gamma", "negative_binomial",
-        "student_t", or an object such as `mlefast.Laplace(quantile=0.9)`.
+        The assumed distribution of y: "bernoulli", "categorical", "gaussian", "laplace", "poisson", "gamma",
+        "negative_binomial", "student_t", or an object such as `mlefast.Laplace(quantile=0.9)`.
     intercept : bool, default True
         Whether to fit an intercept; it comes first and is named `Intercept`.
     weights : array-like of shape (n,), optional
@@ -74,9 +77,12 @@ def fit(
         Names of the columns; default: those of the frame, or x1, x2, ...
     solver : {"auto", "irls", "lbfgs", "gradient"}, default "auto"
         How to find the maximum; the result says which and why.
-    start : array-like of shape (number of parameters,), optional
+    start : array-like of the shape of the parameters, optional
         Where to start; default: no slopes and the intercept that fits the mean of y, refined on a sample of the rows
         where there are many.
+    multistart : int, default 1
+        From how many scattered starts to search, for likelihoods that may have several maxima; the best is returned and
+        `optima` lists all. Where the negative log-likelihood is convex one start is enough, and the summary says so.
     tol : float, default 1e-6
         Fit until the estimate is within `tol` standard errors of the exact maximum.
     max_iter : int, default 100
@@ -111,6 +117,8 @@ def fit(
     -----
     ConvergenceWarning
         If the estimate is not within `tol` standard errors of the maximum.
+    LabelWarning
+        If a declared class never occurs.
     SeparationWarning
         If the maximum does not exist or its existence could not be proved.
     RankWarning
@@ -136,7 +144,7 @@ def fit(
     _require_supported(weight_kind, groups, progress)
     covariance, corrected = _read_covariance(family, covariance), _read_scale(family, scale)
     tol, max_iter, intercept = read_tol(tol), read_max_iter(max_iter), read_flag("intercept", intercept)
-    team = resolve_threads(threads)
+    starts, team = read_multistart(multistart), resolve_threads(threads)
     data = observe(X, y, family, weights=weights, offset=offset, exposure=exposure, missing=missing, names=names)
     model = specify(data, family, intercept, team)
     if isinstance(family, Laplace):
@@ -158,7 +166,13 @@ def fit(
         return result
     objective = model.objective()
     chosen, reason = choose_solver(solver, objective)
-    solution = _minimise(model, objective, chosen, start, tol, max_iter, progress)
+    solution, optima = find_maximum(
+        model,
+        objective,
+        partial(SOLVERS[chosen], objective, tol=tol, max_iter=max_iter, progress=progress),
+        start=start,
+        starts=starts,
+    )
 
     constant = has_constant(model, objective)
     null = null_model(model)
@@ -167,7 +181,7 @@ def fit(
         null = null._replace(loglik=assessment["llf"], deviance=assessment["deviance"])
     result = Result(
         family=family,
-        names=model.names,
+        names=model.columns,
         response=data.response,
         classes=data.classes,
         intercept=intercept,
@@ -185,35 +199,11 @@ def fit(
         seconds=time.perf_counter() - began,
         threads=team,
         isa=_core.ISA,
+        optima=tuple(replace(found, params=model.to_user(found.params)) for found in optima),
         **assessment,
     )
     warn(result, max_iter)
     return result
-
-
-def _minimise(
-    model: Model,
-    objective: MemoryObjective | ShapeObjective,
-    chosen: str,
-    start: ArrayLike | None,
-    tol: float,
-    max_iter: int,
-    progress: Progress | None,
-) -> Solution:
-    """The solution from the user's start or from a good one; DataError if the linear predictor overflows."""
-    information = None
-    if start is None:
-        first, information = sample_start(objective, model.start())
-    else:
-        first = model.coordinates.from_user(read_params("start", start, model.names))
-    model.check(model.coordinates.to_user(first))
-    solution = SOLVERS[chosen](objective, first, tol=tol, max_iter=max_iter, progress=progress, information=information)
-    if not math.isfinite(solution.moments.nll):
-        raise DataError(
-            "the linear predictor overflows: X times the parameters exceeds the largest double. Start nearer to zero, "
-            "or rescale the columns."
-        )
-    return solution
 
 
 def _read_covariance(likelihood: Likelihood, covariance: Any) -> str:

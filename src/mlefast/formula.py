@@ -264,6 +264,7 @@ def fit_formula(
     missing: str = "raise",
     solver: str = "auto",
     start: ArrayLike | None = None,
+    multistart: int = 1,
     tol: float = 1e-6,
     max_iter: int = 100,
     covariance: str | None = None,
@@ -283,7 +284,7 @@ def fit_formula(
         As in `fit`, or the name of a column.
     missing : {"raise", "drop"}, default "raise"
         What to do with rows in which a column of the formula, the weights, the offset or the exposure is missing.
-    likelihood, weight_kind, solver, start, tol, max_iter, covariance, scale, threads, progress
+    likelihood, weight_kind, solver, start, multistart, tol, max_iter, covariance, scale, threads, progress
         As in `fit`.
 
     Returns
@@ -351,6 +352,7 @@ def fit_formula(
             missing=missing,
             solver=solver,
             start=start,
+            multistart=multistart,
             tol=tol,
             max_iter=max_iter,
             covariance=covariance,

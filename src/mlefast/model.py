@@ -11,13 +11,25 @@ import numpy as np
 
 from mlefast import _core
 from mlefast.errors import DataError
-from mlefast.likelihoods import Likelihood, Totals, UserLikelihood
-from mlefast.objective import BlockRows, MemoryObjective, Moments, ShapeObjective, Standardisation, Vector, standardise
+from mlefast.likelihoods import Categorical, Likelihood, Totals, UserLikelihood
+from mlefast.objective import (
+    BlockRows,
+    MemoryObjective,
+    Moments,
+    RowsObjective,
+    ShapeObjective,
+    SoftmaxObjective,
+    Standardisation,
+    Vector,
+    standardise,
+)
+from mlefast.solvers import spread_of_starts
 
 from .observations import Observations
 
 _CHECKED_ROWS = 64
 _ASIDE = (0.03, -0.07, 0.11)  # of zero, where functions have kinks
+_MOST_PARAMETERS = 20_000  # of which the Hessian has 3.2 gigabytes
 _SAMPLE_ROWS = 2048  # of y, from which shape parameters get their start
 
 
@@ -27,9 +39,24 @@ class Model:
 
     data: Observations
     likelihood: Likelihood
-    names: tuple[str, ...]
+    columns: tuple[str, ...]  # names of the parameters, for a categorical likelihood those of one class
     intercept: bool
     threads: int
+    equations: int = 1  # linear predictors of a row: classes but one
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """A name for each parameter: for classes such as "b: x1", in the order of the classes."""
+        if not isinstance(self.likelihood, Categorical):
+            return self.columns
+        classes = range(self.equations + 1) if self.data.classes is None else self.data.classes
+        return tuple(f"{label}: {name}" for label in classes[1:] for name in self.columns)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the parameters as the user sees them."""
+        columns = len(self.columns)
+        return (self.equations, columns) if isinstance(self.likelihood, Categorical) else (columns,)
 
     @cached_property
     def space(self) -> Standardisation:
@@ -39,7 +66,7 @@ class Model:
     @property
     def size(self) -> int:
         """Number of parameters."""
-        return len(self.names)
+        return self.equations * len(self.columns)
 
     @property
     def estimated(self) -> int:
@@ -49,11 +76,33 @@ class Model:
     @cached_property
     def coordinates(self) -> Standardisation:
         """Of all parameters: shape parameters are as they are."""
-        return self.space.extended(self.estimated)
+        return self.space.extended(self.estimated).repeated(self.equations)
 
-    def objective(self) -> MemoryObjective | ShapeObjective:
+    def to_user(self, params: Vector) -> Vector:
+        """Parameters as the user sees them."""
+        return self.coordinates.to_user(params).reshape(self.shape)
+
+    def objective(self) -> RowsObjective | ShapeObjective:
         """The negative log-likelihood that the fit minimises."""
+        if isinstance(self.likelihood, Categorical):
+            return self._softmax(self.space)
         return self._objective(self.data.rows(self.likelihood, self.intercept), self.size - self.estimated, self.space)
+
+    def _softmax(self, space: Standardisation | None) -> SoftmaxObjective:
+        data = self.data
+        rows = data.rows(self.likelihood, self.intercept)
+        assert isinstance(rows, _core.Rows)
+        return SoftmaxObjective(
+            rows,
+            data.design,
+            data.y,
+            self.equations + 1,
+            columns=len(self.columns),
+            nobs=data.nobs,
+            threads=self.threads,
+            absent=data.absent,
+            space=space,
+        )
 
     def null(self) -> MemoryObjective | ShapeObjective:
         """The model that has an intercept (and the offset) only."""
@@ -96,6 +145,9 @@ class Model:
 
     def evaluate(self, params: Vector, order: int, scale: float) -> Moments:
         """The moments at parameters of the user's columns and, if the likelihood has one, at a scale of his choice."""
+        if isinstance(self.likelihood, Categorical):
+            softmax = self._softmax(space=None)
+            return softmax.moments(params, order, softmax.precision)
         objective = self._objective(
             self.data.rows(self.likelihood, self.intercept), self.size - self.estimated, space=None
         )
@@ -122,10 +174,19 @@ class Model:
 
     def start(self) -> Vector:
         """No slopes, and the intercept of the null model: far from the maximum no row may have information."""
+        if isinstance(self.likelihood, Categorical):
+            return self._class_intercepts(self.likelihood)
         start = np.zeros(self.size - self.estimated)
         if self.intercept:
             start[0] = self._null_intercept()
         return np.hstack([start, self.shape_start()])
+
+    def _class_intercepts(self, likelihood: Categorical) -> Vector:
+        start = np.zeros(self.shape)
+        if self.intercept:
+            counts = likelihood.counts(self.data.y, self.data.weights, self.equations + 1)
+            start[:, 0] = np.log(counts[1:] / counts[0])
+        return start.ravel()
 
     def null_start(self) -> Vector:
         """Where to look for the parameters of the null model."""
@@ -137,10 +198,19 @@ class Model:
         eta = self.likelihood.linear(self.data.mean)
         return eta if offset is None else eta - float(np.average(offset, weights=weights))
 
+    def spread(self) -> Vector:
+        """How far apart several starts are: as far as y reaches, or a few units of a linear predictor with a link."""
+        scale = float(np.std(self._some_y())) if self.likelihood.link == "identity" else 1.0
+        return spread_of_starts(self.size - self.estimated, self.estimated, scale or 1.0)
+
     def shape_start(self) -> tuple[float, ...]:
         """Where to look for the shape parameters."""
+        return self.likelihood.start(self._some_y()) if self.estimated else ()
+
+    def _some_y(self) -> Vector:
+        """Evenly spaced values of y."""
         y = self.data.y if self.data.absent is None else self.data.y[~self.data.absent]
-        return self.likelihood.start(y[:: max(1, len(y) // _SAMPLE_ROWS)].astype(np.float64))
+        return y[:: max(1, len(y) // _SAMPLE_ROWS)].astype(np.float64)
 
 
 class _Equal(Likelihood):
@@ -153,8 +223,13 @@ class _Equal(Likelihood):
 _EQUAL = _Equal()
 
 
-def specify(data: Observations, likelihood: Likelihood, intercept: bool, threads: int) -> Model:
-    """The model of all columns; DataError if there is nothing to fit, or a name is taken by the intercept."""
+def specify(
+    data: Observations, likelihood: Likelihood, intercept: bool, threads: int, equations: int | None = None
+) -> Model:
+    """The model of all columns; DataError if there is nothing to fit, or a name is taken by the intercept.
+
+    A categorical likelihood has `equations` linear predictors, by default as many as y has classes but one.
+    """
     columns = data.design.names
     if not intercept and not columns:
         raise DataError("X has no columns and there is no intercept, so there is nothing to fit. Add one of them.")
@@ -169,4 +244,11 @@ def specify(data: Observations, likelihood: Likelihood, intercept: bool, threads
             f"X has a column {min(taken)!r}, which is the name of a parameter of {likelihood.name}. Rename it."
         )
     names = (*(("Intercept",) if intercept else ()), *columns, *likelihood.estimated)
-    return Model(data, likelihood, names, intercept, threads)
+    if equations is None:
+        equations = 1 if data.classes is None else len(data.classes) - 1
+    if equations > 1 and equations * len(names) > _MOST_PARAMETERS:
+        raise DataError(
+            f"{equations + 1} classes with {len(names)} parameters each make {equations * len(names)}, and standard "
+            f"errors need the square of that; {_MOST_PARAMETERS} are possible. Merge rare classes or leave out columns."
+        )
+    return Model(data, likelihood, names, intercept, threads, equations)

@@ -24,7 +24,7 @@ from mlefast.data import (
     require_finite_vector,
 )
 from mlefast.errors import DataError, OptionError
-from mlefast.likelihoods import Likelihood, Totals, UserLikelihood, tally
+from mlefast.likelihoods import Categorical, Likelihood, Totals, UserLikelihood, tally
 from mlefast.objective import BlockRows
 
 from .options import MISSING, require_choice
@@ -95,6 +95,11 @@ def observe(
     With `fractions` y may be anything that the likelihood is defined for; otherwise it must be labels.
     """
     require_choice("missing", missing, MISSING)
+    if offset is not None and isinstance(likelihood, Categorical):
+        raise OptionError(
+            "offset: the categorical likelihood has a linear predictor per class, so one number per row is no offset. "
+            "Leave it out."
+        )
     design = read_design(x, names)
     response = read_response(y, design.rows)
     counts = None if weights is None else read_weights(weights, design.rows)
@@ -122,6 +127,8 @@ def observe(
     shift = shift if amount is None else exposed(shift, amount)
     if fractions:
         codes, classes = likelihood.check(response.values, response.label), None
+    elif isinstance(likelihood, Categorical):
+        codes, classes = likelihood.encode(response.values, response.label, response.levels)
     else:
         codes, classes = likelihood.encode(response.values, response.label)
     return Observations(

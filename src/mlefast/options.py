@@ -15,6 +15,7 @@ from mlefast.errors import DataError, OptionError
 
 MISSING = ("raise", "drop")
 _MOST_THREADS = 2**16
+_MOST_STARTS = 10_000
 
 
 def _shown(value: Any) -> str:
@@ -61,6 +62,13 @@ def read_max_iter(max_iter: Any) -> int:
     return int(max_iter)
 
 
+def read_multistart(multistart: Any) -> int:
+    """The number of starts."""
+    if not is_whole(multistart) or not 1 <= multistart <= _MOST_STARTS:
+        raise OptionError(f"multistart={_shown(multistart)} must be a whole number from 1 to {_MOST_STARTS}.")
+    return int(multistart)
+
+
 def resolve_threads(threads: Any) -> int:
     """The number of threads for the argument of the same name."""
     if threads is not None and (not is_whole(threads) or not 1 <= threads <= _MOST_THREADS):
@@ -71,8 +79,14 @@ def resolve_threads(threads: Any) -> int:
     return _core.resolve_threads(None if threads is None else int(threads))[0]
 
 
-def read_params(name: str, values: Any, parameters: Sequence[str]) -> NDArray[np.float64]:
-    """Parameters that the user gives, in order; DataError if they are not one finite number for each."""
+def read_params(
+    name: str, values: Any, parameters: Sequence[str], shape: tuple[int, ...] | None = None
+) -> NDArray[np.float64]:
+    """Parameters that the user gives, in order; DataError if they are not one finite number for each.
+
+    They must have this shape, by default (number of parameters,); the answer is flat.
+    """
+    shape = shape or (len(parameters),)
     shown = ", ".join(parameters[:4]) + (", ..." if len(parameters) > 4 else "")
     wanted = f"one number for each of the {len(parameters)} parameters: {shown}"
     try:
@@ -81,8 +95,8 @@ def read_params(name: str, values: Any, parameters: Sequence[str]) -> NDArray[np
         raise DataError(f"{name}={_shown(values)} is ragged; it must hold {wanted}.") from None
     if point.dtype.kind not in "biuf":
         raise DataError(f"{name}={_shown(values)} is not made of real numbers; it must hold {wanted}.")
-    if point.shape != (len(parameters),):
-        raise DataError(f"{name} has the shape {point.shape}; it must be ({len(parameters)},): {wanted}.")
+    if point.shape != shape:
+        raise DataError(f"{name} has the shape {point.shape}; it must be {shape}: {wanted}.")
     if not np.isfinite(point).all():
         raise DataError(f"{name} holds NaN or infinite values; it must hold {wanted}.")
-    return np.ascontiguousarray(point, dtype=np.float64)
+    return np.ascontiguousarray(point, dtype=np.float64).ravel()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, logsumexp
 
 Vector = NDArray[np.float64]
 
@@ -44,6 +44,29 @@ def evaluate(
         z = x * np.sqrt(d2)[:, np.newaxis]
         hessian = z.T @ z
     return float(nll.sum()), gradient, hessian
+
+
+def evaluate_softmax(
+    x: Vector, y: NDArray[np.int64], params: Vector, *, weights: Vector | None = None, order: int = 2
+) -> tuple[float, Vector | None, Vector | None]:
+    """NLL, gradient and Hessian of K classes, whose codes are y; params have a row for each class but class 0.
+
+    With P the n x K matrix of probabilities and Y that of the labels, one 1 to a row, the gradient is (W (P - Y))'X and
+    the block of the classes k and l of the Hessian X' diag(w p_k ([k = l] - p_l)) X. A column of ones in X is the
+    intercept.
+    """
+    w = np.ones(len(y)) if weights is None else weights
+    eta = np.column_stack([np.zeros(len(y)), x @ params.T])
+    total = logsumexp(eta, axis=1)
+    nll = float(w @ (total - eta[np.arange(len(y)), y]))
+    p = np.exp(eta - total[:, np.newaxis])[:, 1:]
+    labels = (y[:, np.newaxis] == np.arange(1, len(params) + 1)).astype(float)
+    gradient = (w[:, np.newaxis] * (p - labels)).T @ x if order > 0 else None
+    hessian = None
+    if order > 1:
+        d2 = p[:, :, np.newaxis] * (np.eye(len(params)) - p[:, np.newaxis])
+        hessian = np.einsum("i,ia,ikl,ib->kalb", w, x, d2, x, optimize=True).reshape(params.size, params.size)
+    return nll, gradient, hessian
 
 
 class Fit(NamedTuple):

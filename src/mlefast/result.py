@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlefast.data import Design, counted, read_design, read_vector
-from mlefast.errors import DataError
+from mlefast.errors import DataError, OptionError
 from mlefast.inference import Alias, Certificate, Separation
 from mlefast.likelihoods import Likelihood
 
@@ -19,6 +19,8 @@ from .options import read_number
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mlefast.solvers import Optimum
 
     from .summary import Summary
 
@@ -37,6 +39,13 @@ class Encoder(Protocol):
         ...
 
 
+def _natural(name: str, value: float) -> tuple[str, float]:
+    """A parameter itself, where its logarithm was estimated."""
+    if name.startswith("log("):
+        return name[4:-1], math.exp(value)
+    return name, value
+
+
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Result:
     """A maximum-likelihood estimate and what it is worth. It is frozen and holds no data.
@@ -44,10 +53,11 @@ class Result:
     Attributes
     ----------
     params : array of shape (p,), float64
-        Estimates in the order of `names`; NaN where the data do not determine them.
+        Estimates in the order of `names`; NaN where the data do not determine them. For categorical of shape
+        (K - 1, p), with a row for each class but the first, the reference; so are `bse`, `tvalues` and `pvalues`.
     names : tuple of str
-        Names of the parameters, `Intercept` first if there is one.
-    covariance : array of shape (p, p)
+        Names of the parameters, `Intercept` first if there is one; for categorical those of one class.
+    covariance : array of shape (p, p), for categorical ((K - 1) p, (K - 1) p)
         See `cov_params`.
     family : Likelihood
         The likelihood that was fitted; `likelihood` and `link` are its names.
@@ -76,10 +86,12 @@ class Result:
         Parameters that are not determined, and the combination that their columns are.
     passes : float
         How often the data were read; a sample of the rows counts as its share.
+    optima : tuple of Optimum
+        With `multistart`: the distinct maxima that were found (params, nll, count), the best first.
     iterations, solver, solver_reason, seconds, threads, isa
         How the estimate was found.
-    classes : array of shape (2,) or None
-        The labels; `predict` gives the probability of the last.
+    classes : array of shape (K,) or None
+        The labels; for Bernoulli `predict` gives the probability of the last, for categorical that of each.
     scale : float
         Scale of the distribution (sigma of Gaussian, of which statsmodels' scale is the square; the dispersion of
         Gamma, b of Laplace), 1 where it has none.
@@ -125,6 +137,7 @@ class Result:
     isa: str
     scale: float = 1.0
     ranges: NDArray[np.float64] | None = None
+    optima: tuple[Optimum, ...] = ()
     formula: str | None = None
     encoder: Encoder | None = None
 
@@ -144,10 +157,32 @@ class Result:
     @property
     def shape(self) -> dict[str, float]:
         """Estimates of the likelihood's own parameters, such as {"alpha": 0.5}, from those of their logarithms."""
+        return dict(map(_natural, self.family.estimated, self.params[self._coefficients :].tolist()))
+
+    def shape_interval(self, alpha: float = 0.05) -> dict[str, tuple[float, float]]:
+        """Confidence intervals of `shape`, from those of the logarithms.
+
+        Parameters
+        ----------
+        alpha : float, default 0.05
+            One minus the coverage, between 0 and 1.
+
+        Returns
+        -------
+        dict of str to (lower end, upper end)
+        """
+        if not self.family.estimated:
+            return {}
+        ends = self.conf_int(alpha)[self._coefficients :].tolist()
         return {
-            name.removeprefix("log(").removesuffix(")"): math.exp(value) if name.startswith("log(") else value
-            for name, value in zip(self.family.estimated, self.params[self._coefficients :].tolist(), strict=True)
+            _natural(name, lower)[0]: (_natural(name, lower)[1], _natural(name, upper)[1])
+            for name, (lower, upper) in zip(self.family.estimated, ends, strict=True)
         }
+
+    @property
+    def _equations(self) -> int:
+        """Linear predictors of a row."""
+        return 1 if self.params.ndim == 1 else len(self.params)
 
     @property
     def _coefficients(self) -> int:
@@ -166,22 +201,22 @@ class Result:
 
     @property
     def bse(self) -> Vector:
-        """Standard errors of the parameters, shape (p,)."""
-        return np.sqrt(np.diagonal(self.covariance))
+        """Standard errors of the parameters, in their shape."""
+        return np.sqrt(np.diagonal(self.covariance)).reshape(self.params.shape)
 
     @property
     def tvalues(self) -> Vector:
-        """Estimates divided by their standard errors, shape (p,); NaN for shape parameters, where zero means nothing.
+        """Estimates divided by their standard errors; NaN for shape parameters, where zero means nothing.
 
         They are t statistics with `df_resid` degrees of freedom if `use_t`, otherwise z statistics.
         """
         statistics = self.params / self.bse
-        statistics[self._coefficients :] = np.nan
+        statistics[..., self._coefficients :] = np.nan
         return statistics
 
     @property
     def pvalues(self) -> Vector:
-        """Two-sided p-values of `tvalues`, shape (p,)."""
+        """Two-sided p-values of `tvalues`."""
         from scipy.special import ndtr, stdtr
 
         lower = -np.abs(self.tvalues)
@@ -197,7 +232,7 @@ class Result:
 
         Returns
         -------
-        array of shape (p, 2)
+        array of shape (p, 2), for categorical (K - 1, p, 2)
             Lower and upper ends.
         """
         from scipy.special import ndtri, stdtrit
@@ -205,10 +240,13 @@ class Result:
         alpha = read_number("alpha", alpha, 0.0, 1.0, "a number between 0 and 1, such as 0.05 for 95 % intervals")
         quantile = stdtrit(self.df_resid, alpha / 2.0) if self.use_t else ndtri(alpha / 2.0)
         half = -quantile * self.bse
-        return np.column_stack([self.params - half, self.params + half])
+        return np.stack([self.params - half, self.params + half], axis=-1)
 
     def cov_params(self) -> NDArray[np.float64]:
-        """Covariance matrix of the parameters, shape (p, p), of the kind that `covariance_type` names."""
+        """Covariance matrix of the parameters, of the kind that `covariance_type` names.
+
+        Of shape (p, p); for categorical a row and a column for each of the flattened `params`, class after class.
+        """
         return self.covariance
 
     @property
@@ -234,7 +272,7 @@ class Result:
     @property
     def df_model(self) -> int:
         """Parameters that are determined, without the intercept or, in its place, a constant among the columns."""
-        return self.rank - self.constant - len(self.family.estimated)
+        return self.rank - self.constant * self._equations - len(self.family.estimated)
 
     @property
     def df_resid(self) -> float:
@@ -259,7 +297,7 @@ class Result:
         return float(chdtrc(self.df_model, max(0.0, self.llr))) if self.df_model > 0 else float("nan")
 
     def predict(self, X: Any, *, offset: Any = None) -> Vector:
-        """Mean of y for new rows: for Bernoulli the probability of `classes[-1]`.
+        """Mean of y for new rows: for Bernoulli the probability of `classes[-1]`, for categorical that of each class.
 
         Parameters
         ----------
@@ -272,7 +310,7 @@ class Result:
 
         Returns
         -------
-        array of shape (n,), float64
+        array of shape (n,), for categorical (n, K), float64
             NaN for rows with a missing value, which a formula refuses. Coefficients that are not determined count as
             zero.
 
@@ -286,17 +324,23 @@ class Result:
             offset = self.encoder.offset(X, offset)
         elif isinstance(offset, str):
             raise DataError(f"offset={offset!r} names a column, which only a fit of a formula takes. Give the numbers.")
-        params = np.nan_to_num(self.params[: self._coefficients])
-        slopes = params[1:] if self.intercept else params
-        if design.columns != len(slopes):
-            raise DataError(f"X has {design.columns} columns, the model has {len(slopes)}: {self._shown_columns()}.")
+        params = np.nan_to_num(self.params[..., : self._coefficients])
+        slopes = params[..., 1:] if self.intercept else params
+        if design.columns != slopes.shape[-1]:
+            raise DataError(
+                f"X has {design.columns} columns, the model has {slopes.shape[-1]}: {self._shown_columns()}."
+            )
         if self.encoder is None and design.given_names is not None:
             self._require_same_names(design.given_names)
-        eta = np.full(design.rows, params[0] if self.intercept else 0.0)
+        eta = np.zeros((design.rows, *params.shape[:-1]))
+        if self.intercept:
+            eta += params[..., 0]
         if offset is not None:
+            if self.params.ndim > 1:
+                raise OptionError("offset: the categorical likelihood takes none. Leave it out.")
             eta += read_vector(offset, "offset", design.rows).values
         for rows, block in design.blocks():
-            eta[rows] += block @ slopes
+            eta[rows] += block @ slopes.T
         return self.family.mean(eta)
 
     def _shown_columns(self) -> str:
@@ -337,7 +381,7 @@ class Result:
         """One line."""
         state = "converged" if self.converged else "NOT CONVERGED"
         return (
-            f"<mlefast.Result: {self.likelihood}, {counted(len(self.names), 'parameter')}, {self.nobs:.15g} "
+            f"<mlefast.Result: {self.likelihood}, {counted(self.params.size, 'parameter')}, {self.nobs:.15g} "
             f"observations, log-likelihood {self.llf:.6g}, {state}>"
         )
 

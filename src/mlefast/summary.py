@@ -9,7 +9,7 @@ import re
 import textwrap
 import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +23,7 @@ _LONGEST_NAME = 40
 _GAP = 3  # spaces between the halves of the header
 _TITLES = {  # where the field has a name for it
     "bernoulli logit": "Bernoulli (logistic regression)",
+    "categorical logit": "Categorical (multinomial logistic regression)",
     "bernoulli probit": "Bernoulli (probit regression)",
     "gaussian identity": "Gaussian (least squares)",
     "laplace identity": "Laplace (quantile regression)",
@@ -59,24 +60,34 @@ class Summary:
     names: tuple[str, ...]
     numbers: tuple[tuple[float, ...], ...]
     notes: tuple[str, ...]
+    sections: tuple[str, ...] = ()  # titles of equal parts of the table
+
+    def _parts(self) -> list[tuple[str, list[tuple[str, list[str]]]]]:
+        """The table in parts, each with its title and its rows, a name and cells in each."""
+        rows = [(name, _format_row(numbers)) for name, numbers in zip(self.names, self.numbers, strict=True)]
+        titles = self.sections or ("",)
+        count = len(rows) // len(titles)
+        return [(title, rows[part * count : (part + 1) * count]) for part, title in enumerate(titles)]
 
     def as_text(self) -> str:
         """Plain text, 78 columns wide, wider only for long names."""
-        cells = [[_short(name), *_format_row(row)] for name, row in zip(self.names, self.numbers, strict=True)]
-        rows = [("", *self.columns), *cells]
+        head, parts = ("", *self.columns), self._parts()
+        rows = [head, *([_short(name), *cells] for _, part in parts for name, cells in part)]
         first, *needed = (max(_columns_of(row[k]) for row in rows) for k in range(len(rows[0])))
         widths = [max(9, width + 1) for width in needed]
         total = max(_WIDTH, first + sum(widths) + 1, sum(self._header_widths()) + _GAP)
         widths[0] += total - first - sum(widths)
         rule, thin = "=" * total, "-" * total
-        table = [
-            row[0]
-            + " " * (first - _columns_of(row[0]))
-            + "".join(c.rjust(w) for c, w in zip(row[1:], widths, strict=True))
-            for row in rows
-        ]
-        lines = [self.title.center(total).rstrip(), rule, *self._header_lines(total), rule]
-        lines += [table[0], thin, *table[1:], rule]
+
+        def line(name: str, *cells: str) -> str:
+            space = " " * (first - _columns_of(name))
+            return name + space + "".join(c.rjust(w) for c, w in zip(cells, widths, strict=True))
+
+        lines = [self.title.center(total).rstrip(), rule, *self._header_lines(total), rule, line(*head)]
+        for title, part in parts:
+            lines += [thin, *([_printable(title), thin] if title else [])]
+            lines += [line(_short(name), *cells) for name, cells in part]
+        lines.append(rule)
         for note in self.notes:
             lines += textwrap.wrap(_printable(note), total, subsequent_indent="  ")
         return "\n".join(lines)
@@ -107,12 +118,15 @@ class Summary:
             "<tr>" + "".join(f"<th>{_h(key)}</th><td>{_h(value)}</td>" for key, value in pair) + "</tr>"
             for pair in self._header_pairs()
         )
-        body = "\n".join(
-            f"<tr><th>{_h(_printable(name))}</th>"
-            + "".join(f"<td>{_h(cell)}</td>" for cell in _format_row(row))
-            + "</tr>"
-            for name, row in zip(self.names, self.numbers, strict=True)
-        )
+        lines = []
+        for title, part in self._parts():
+            if title:
+                lines.append(f'<tr><th colspan="{len(self.columns) + 1}">{_h(_printable(title))}</th></tr>')
+            lines += [
+                f"<tr><th>{_h(_printable(name))}</th>" + "".join(f"<td>{_h(cell)}</td>" for cell in cells) + "</tr>"
+                for name, cells in part
+            ]
+        body = "\n".join(lines)
         labels = "".join(f"<th>{_h(label)}</th>" for label in self.columns)
         notes = "<br>".join(_h(note) for note in self.notes)
         return (
@@ -126,10 +140,12 @@ class Summary:
             " & ".join(_tex(key) + " & " + _tex_number(value) for key, value in pair) + r" \\"
             for pair in self._header_pairs()
         )
-        body = "\n".join(
-            " & ".join([_tex(name), *(_tex_number(cell) for cell in _format_row(row))]) + r" \\"
-            for name, row in zip(self.names, self.numbers, strict=True)
-        )
+        lines = []
+        for title, part in self._parts():
+            if title:
+                lines.append(rf"\multicolumn{{{len(self.columns) + 1}}}{{l}}{{{_tex(title)}}} \\")
+            lines += [" & ".join([_tex(name), *map(_tex_number, cells)]) + r" \\" for name, cells in part]
+        body = "\n".join(lines)
         labels = " & ".join(["", *(_tex(label) for label in self.columns)])
         notes = "\n\n".join(_tex(note) for note in self.notes)
         return (
@@ -147,7 +163,11 @@ class Summary:
             from .errors import MissingPackageError
 
             raise MissingPackageError("A data frame needs pandas: pip install pandas.") from None
-        return pd.DataFrame([list(row) for row in self.numbers], index=list(self.names), columns=list(self.columns))
+        index: Any = list(self.names)
+        if self.sections:
+            count = len(self.names) // len(self.sections)
+            index = pd.MultiIndex.from_product([self.sections, self.names[:count]])
+        return pd.DataFrame([list(row) for row in self.numbers], index=index, columns=list(self.columns))
 
     def __str__(self) -> str:
         """The text."""
@@ -163,17 +183,26 @@ def summarise(result: Result, alpha: float = 0.05) -> Summary:
     """The summary of a result; `alpha` is one minus the coverage of the intervals."""
     tests = ("t", "P>|t|") if result.use_t else ("z", "P>|z|")
     interval = result.conf_int(alpha)
-    numbers = zip(
-        result.params, result.bse, result.tvalues, result.pvalues, interval[:, 0], interval[:, 1], strict=True
-    )
+    estimates = (result.params, result.bse, result.tvalues, result.pvalues, interval[..., 0], interval[..., 1])
+    numbers = zip(*(column.ravel() for column in estimates), strict=True)
+    sections = _sections(result)
     return Summary(
         title=f"{_title(result)}: maximum-likelihood fit",
         header=_header(result),
         columns=("coef", "std err", *tests, f"[{alpha / 2:.12g}", f"{1 - alpha / 2:.12g}]"),
-        names=result.names,
+        names=result.names * max(1, len(sections)),
         numbers=tuple(tuple(float(x) for x in row) for row in numbers),
         notes=tuple(_notes(result)),
+        sections=sections,
     )
+
+
+def _sections(result: Result) -> tuple[str, ...]:
+    """A title for each class against the reference."""
+    if result.params.ndim == 1 or result.classes is None:
+        return ()
+    reference, *others = (_short(str(label)) for label in result.classes)
+    return tuple(f"{result.response}: {label} against {reference}" for label in others)
 
 
 def _title(result: Result) -> str:
@@ -191,6 +220,8 @@ def _covariance(result: Result) -> str:
 
 def _header(result: Result) -> tuple[tuple[str, str], ...]:
     classes = "" if result.classes is None else f" = {result.classes[-1]}"
+    if result.classes is not None and result.params.ndim > 1:
+        classes = f", {len(result.classes)} classes"
     left = [
         ("Dep. Variable", _short(result.response + classes, 30)),
         ("Likelihood", f"{result.likelihood}, {result.link} link"),
@@ -290,17 +321,27 @@ def _model_notes(result: Result) -> list[str]:
         )
     elif result.family.quadratic and result.covariance_type == "fisher":
         notes.append("Standard errors and the log-likelihood use the maximum-likelihood value of sigma.")
-    interval = result.conf_int()
-    for name, value, ends in zip(result.shape, result.shape.values(), interval[-len(result.shape) :], strict=False):
-        lower, upper = (_general(math.exp(end)) for end in ends)
-        notes.append(f"{name} = {_general(value)}, with a 95 % interval from {lower} to {upper}.")
+    for name, (lower, upper) in result.shape_interval().items():
+        ends = f"from {_general(lower)} to {_general(upper)}"
+        notes.append(f"{name} = {_general(result.shape[name])}, with a 95 % interval {ends}.")
     if result.covariance_type in _SPARSITY:
         notes.append(_SPARSITY_MEANING[result.covariance_type])
     if result.covariance_type == "HC0" and result.family.covariance == "HC0":
         notes.append("Only the mean is taken from the model; the errors hold whatever the variance of y.")
-    if result.separation.verdict == "local":
-        notes.append("The likelihood may have other maxima: the curvature proves this one only.")
+    notes += _maxima(result)
     return notes
+
+
+def _maxima(result: Result) -> list[str]:
+    """What is known of other maxima."""
+    if result.optima and result.separation.verdict == "exists":
+        return ["One start is enough: the negative log-likelihood is convex, so there is no other maximum."]
+    if result.optima:
+        found = "; ".join(f"log-likelihood {_loglik(-best.nll)} ({best.count} times)" for best in result.optima[:5])
+        return [f"Maxima found from several starts, the best first: {found}."]
+    if result.separation.verdict == "local" and not result.family.convex:
+        return ["The likelihood may have other maxima: the curvature proves this one only. See multistart."]
+    return []
 
 
 def _plural(number: int, noun: str) -> str:

@@ -64,11 +64,11 @@ ISA, ISA_REASON = _choose()
 ISA_MEANING = _MEANING[ISA]
 openmp = _probe.openmp
 if TYPE_CHECKING:
-    from ._pass_base import BLOCK, Leaf, Rows, describe, terms
+    from ._pass_base import BLOCK, Leaf, Rows, Softmax, describe, softmax_terms, terms
 else:
     _pass = importlib.import_module(f"{__name__}._pass_{ISA}")
-    BLOCK, Leaf, Rows = _pass.BLOCK, _pass.Leaf, _pass.Rows
-    describe, terms = _pass.describe, _pass.terms
+    BLOCK, Leaf, Rows, Softmax = _pass.BLOCK, _pass.Leaf, _pass.Rows, _pass.Softmax
+    describe, softmax_terms, terms = _pass.describe, _pass.softmax_terms, _pass.terms
 
 __all__ = [
     "BLOCK",
@@ -77,9 +77,11 @@ __all__ = [
     "ISA_REASON",
     "Leaf",
     "Rows",
+    "Softmax",
     "available_isas",
     "describe",
     "openmp",
     "resolve_threads",
+    "softmax_terms",
     "terms",
 ]

@@ -3,3 +3,4 @@
 
 include "pass.pxi"
 include "rows.pxi"
+include "softmax.pxi"

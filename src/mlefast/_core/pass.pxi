@@ -191,21 +191,47 @@ cdef void clear_tile(const question *q, double *memory) noexcept nogil:
     memset(memory, 0, q.x.panels * tile_panel_stride(tile_rows(q)) * sizeof(double))
 
 
-cdef void evaluate_blocks(const question *q, int64_t begin, int64_t end, double *memory, int64_t size,
-                          double *total) noexcept nogil:
-    """The sums of blocks [begin, end), an aligned subtree; memory holds a workspace, a partial sum and levels."""
+# What is summed over the blocks: the sums of rows [first, first + rows) are added to `sums`, `size` doubles that are
+# zero before; `memory` has room for `workspace` doubles, which are zero before the first block of a thread.
+ctypedef void (*block_function)(const void *question, int64_t first, int64_t rows, double *memory,
+                                double *sums) noexcept nogil
+cdef struct job:
+    const void *question
+    block_function evaluate
+    int64_t rows, size, workspace
+    double cost         # floating-point operations per row
+
+
+cdef void evaluate_question(const void *asked, int64_t first, int64_t rows, double *memory, double *sums) noexcept nogil:
+    cdef const question *q = <const question *>asked
     cdef workspace ws = workspace_at(q, memory)
-    cdef double *part = memory + workspace_size(q)
+    evaluate_block(q, first, rows, &ws, sums)
+
+
+cdef job question_job(const question *q, int64_t size) noexcept nogil:
+    cdef job work
+    work.question = q
+    work.evaluate = evaluate_question
+    work.rows = q.x.rows
+    work.size = size
+    work.workspace = workspace_size(q)
+    work.cost = cost_per_row(q)
+    return work
+
+
+cdef void evaluate_blocks(const job *work, int64_t begin, int64_t end, double *memory, double *total) noexcept nogil:
+    """The sums of blocks [begin, end), an aligned subtree; memory holds a workspace, a partial sum and levels."""
+    cdef double *part = memory + work.workspace
     cdef tree t
     cdef int64_t block, first, rows
-    t.levels = part + size
-    t.size = size
+    t.levels = part + work.size
+    t.size = work.size
     t.occupied = 0
     for block in range(begin, end):
         first = block * BLOCK_ROWS
-        rows = min(<int64_t>BLOCK_ROWS, q.x.rows - first)
-        memset(part, 0, size * sizeof(double))
-        evaluate_block(q, first, rows, &ws, part)
+        rows = min(<int64_t>BLOCK_ROWS, work.rows - first)
+        memset(part, 0, work.size * sizeof(double))
+        work.evaluate(work.question, first, rows, memory, part)
         push(&t, part, 0)
     fold(&t, total)
 
@@ -223,11 +249,10 @@ cdef void predict_block(const question *q, int64_t block, double *memory, double
     predict_rows(q, first, min(<int64_t>BLOCK_ROWS, q.x.rows - first), &ws, eta + first)
 
 
-cdef int by_rows(const question *q, int64_t size, int threads, double *total) except -1:
+cdef int by_rows(const job *work, int threads, double *total) except -1:
     """Each thread evaluates whole subtrees of blocks. Writes the sums of all rows to `total`."""
-    cdef int64_t blocks = (q.x.rows + BLOCK_ROWS - 1) // BLOCK_ROWS
-    cdef double work = <double>BLOCK_ROWS * cost_per_row(q)
-    cdef int64_t wave = max(<int64_t>1, min(blocks, <int64_t>(WAVE_WORK / work)))
+    cdef int64_t size = work.size, blocks = (work.rows + BLOCK_ROWS - 1) // BLOCK_ROWS
+    cdef int64_t wave = max(<int64_t>1, min(blocks, <int64_t>(WAVE_WORK / (BLOCK_ROWS * work.cost))))
     cdef int64_t chunk_blocks = 1, chunks, chunk, start, begin
     cdef int chunk_level = 0, levels = level_count(blocks), thread = 0
     while wave // chunk_blocks > max(4 * threads, min(CHUNKS, PARTIALS // size)):
@@ -235,7 +260,7 @@ cdef int by_rows(const question *q, int64_t size, int threads, double *total) ex
         chunk_level += 1
     chunks = (wave + chunk_blocks - 1) // chunk_blocks
     wave = chunks * chunk_blocks
-    cdef int64_t private = round_up(workspace_size(q) + (2 + chunk_level + 1) * size)
+    cdef int64_t private = round_up(work.workspace + (2 + chunk_level + 1) * size)
     cdef double *memory = <double *>malloc((threads * private + (chunks + levels + 1) * size + 8) * sizeof(double))
     if memory == NULL:
         raise MemoryError("not enough memory for the partial sums of the threads")
@@ -246,21 +271,21 @@ cdef int by_rows(const question *q, int64_t size, int threads, double *total) ex
     t.size = size
     t.occupied = 0
     for thread in range(threads):
-        clear_tile(q, workspaces + thread * private)
+        memset(workspaces + thread * private, 0, work.workspace * sizeof(double))
     try:
         for start in range(0, blocks, wave):
             chunks = (min(start + wave, blocks) - start + chunk_blocks - 1) // chunk_blocks
             if threads == 1:
                 for chunk in range(chunks):
                     begin = start + chunk * chunk_blocks
-                    evaluate_blocks(q, begin, min(begin + chunk_blocks, blocks), workspaces, size, parts + chunk * size)
+                    evaluate_blocks(work, begin, min(begin + chunk_blocks, blocks), workspaces, parts + chunk * size)
             else:
                 with nogil, parallel(num_threads=threads):
                     thread = threadid()
                     for chunk in prange(chunks, schedule="dynamic", chunksize=1):
                         begin = start + chunk * chunk_blocks
-                        evaluate_blocks(q, begin, min(begin + chunk_blocks, blocks), workspaces + thread * private,
-                                        size, parts + chunk * size)
+                        evaluate_blocks(work, begin, min(begin + chunk_blocks, blocks), workspaces + thread * private,
+                                        parts + chunk * size)
             for chunk in range(chunks):
                 push(&t, parts + chunk * size, chunk_level)
             if start + wave < blocks:

@@ -201,6 +201,7 @@ cdef class Rows:
         With `squares` the outer products of the rows' scores, X' diag(w d1^2) X, stand in the place of the Hessian.
         """
         cdef question q
+        cdef job work
         if params.shape[0] != self.p + self.intercept:
             raise ValueError("params must have %d elements" % (self.p + self.intercept))
         if not 0 <= order <= 2:
@@ -220,7 +221,8 @@ cdef class Rows:
             if shares_columns(&q):
                 by_columns(&q, threads, total)
             else:
-                by_rows(&q, size, threads, total)
+                work = question_job(&q, size)
+                by_rows(&work, threads, total)
             gradient = self.gradient(total) if order > 0 else None
             hessian = self.hessian(total, &q) if order > 1 else None
             return total[NLL], gradient, hessian, self.finite(total, &q)

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 
 class Column(NamedTuple):
-    """One value per row, the name that the user has for it ("" for none), and what it is for: y, weights, offset."""
+    """One value per row, the name that the user has for it ("" for none), and what it is for: y, weights, offset.
+
+    `levels` are the labels that a column of categories declares, in its order.
+    """
 
     values: NDArray[Any]
     name: str
     role: str
+    levels: tuple[Any, ...] | None = None
 
     @property
     def label(self) -> str:
@@ -42,9 +46,10 @@ def _to_array(values: Any, role: str) -> Column:
     if is_frame(values):
         series = _one_column(values, role)
         column = Column(np.empty(0), "" if series.name is None else str(series.name), role)
-        return column._replace(values=_series_values(series, column.label))
-    name = getattr(values, "name", None)
-    return Column(plain_array(values, role), name if isinstance(name, str) else "", role)
+        return column._replace(values=_series_values(series, column.label), levels=_declared_levels(series))
+    name, levels = getattr(values, "name", None), getattr(values, "categories", None)
+    levels = tuple(levels) if hasattr(values, "codes") and levels is not None else None  # pandas.Categorical
+    return Column(plain_array(values, role), name if isinstance(name, str) else "", role, levels)
 
 
 def _one_column(values: Any, role: str) -> nw.Series[Any]:
@@ -73,6 +78,17 @@ def _series_values(series: nw.Series[Any], label: str) -> NDArray[Any]:
     labels[:] = series.to_list()
     labels[np.asarray(series.is_null().to_numpy(), dtype=np.bool_)] = None
     return labels
+
+
+def _declared_levels(series: nw.Series[Any]) -> tuple[Any, ...] | None:
+    """The categories of a column that declares them; those of polars' Categorical are only what it has met so far."""
+    import narwhals as nw
+
+    if isinstance(series.dtype, nw.Enum):
+        return tuple(series.dtype.categories)
+    if series.dtype == nw.Categorical and series.implementation.is_pandas_like():
+        return tuple(series.to_native().cat.categories)
+    return None
 
 
 def _one_per_row(column: Column, rows: int) -> Column:

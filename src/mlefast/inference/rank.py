@@ -27,10 +27,15 @@ class Alias:
 def find_aliases(
     information: Information, to_user: Callable[[Vector], Vector], names: tuple[str, ...]
 ) -> tuple[Alias, ...]:
-    """An Alias for each column that the factorisation left out, in the user's units."""
+    """An Alias for each column that the factorisation left out, in the user's units.
+
+    Of several linear predictors with the same columns the first one's names are enough.
+    """
     aliases = []
     for j, vector in information.null_vectors():
-        combination = to_user(vector)
+        if j >= len(names):
+            break
+        combination = to_user(vector[: len(names)])
         combination = combination / -combination[j]
         size = np.abs(combination).max()
         terms = [(names[k], float(c)) for k, c in enumerate(combination) if k != j and abs(c) > 1e-9 * size]

@@ -37,8 +37,8 @@ class Separation:
         1 - max_i (1 - lambda_i) s_i x_i'd: positive proves existence. NaN where no proof from the rows is needed.
     columns : tuple of str
         The parameters that the separating direction moves, the strongest first, or the one that runs off.
-    direction : array of shape (p,) or None
-        The separating direction in units of the parameters.
+    direction : array of the parameters' shape, or None
+        The separating direction in their units.
     """
 
     verdict: str
@@ -80,5 +80,6 @@ def _moved(direction: Vector, space: Standardisation, names: tuple[str, ...]) ->
     """
     moves = np.abs(direction)
     if space.intercept:
-        moves[0] = min(moves[0], abs(space.to_user(direction)[0]))
+        first = slice(None, None, len(moves) // space.equations)
+        moves[first] = np.minimum(moves[first], np.abs(space.to_user(direction)[first]))
     return tuple(names[j] for j in np.argsort(-moves) if moves[j] > _MOVED * moves.max())

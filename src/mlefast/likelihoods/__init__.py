@@ -9,6 +9,7 @@ from mlefast.errors import OptionError
 
 from .base import Likelihood, Totals, Vector, tally
 from .bernoulli import Bernoulli
+from .categorical import Categorical, require_codes
 from .gamma import Gamma
 from .gaussian import Gaussian
 from .laplace import Laplace
@@ -18,7 +19,8 @@ from .student import StudentT
 from .user import UserLikelihood
 
 _BY_NAME: dict[str, type[Likelihood]] = {
-    family.name: family for family in (Bernoulli, Gaussian, Laplace, Poisson, Gamma, NegativeBinomial, StudentT)
+    family.name: family
+    for family in (Bernoulli, Categorical, Gaussian, Laplace, Poisson, Gamma, NegativeBinomial, StudentT)
 }
 
 
@@ -39,6 +41,7 @@ def find_likelihood(likelihood: str | Likelihood) -> Likelihood:
 
 __all__ = [
     "Bernoulli",
+    "Categorical",
     "Gamma",
     "Gaussian",
     "Laplace",
@@ -50,5 +53,6 @@ __all__ = [
     "UserLikelihood",
     "Vector",
     "find_likelihood",
+    "require_codes",
     "tally",
 ]

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """From parameters to moments: the negative log-likelihood, its gradient and its Hessian."""
 
+from .base import RowsObjective
 from .blocks import BlockRows
-from .information import Information
+from .information import Information, ProductInformation
 from .memory import MemoryObjective
 from .piecewise import MemoryPiecewise, PiecewiseLinear, total
 from .protocol import Matrix, Moments, Objective, Precision, Vector
 from .shape import ShapeObjective
+from .softmax import SoftmaxObjective
 from .standardisation import Standardisation, standardise
 
 __all__ = [
@@ -19,7 +21,10 @@ __all__ = [
     "Objective",
     "PiecewiseLinear",
     "Precision",
+    "ProductInformation",
+    "RowsObjective",
     "ShapeObjective",
+    "SoftmaxObjective",
     "Standardisation",
     "Vector",
     "standardise",

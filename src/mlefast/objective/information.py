@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import copy
+import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from .protocol import Matrix, Vector
+
+Map = Callable[[Vector], Vector]
 
 # A column counts as a combination of those before it if it keeps less than this share of its sum of squares.
 RANK_TOLERANCE = 1e-12
@@ -80,6 +84,11 @@ class Information:
                 answer[self.kept] = lapack.dpotrs(self._factor, scaled[self.kept], lower=1)[0]
         return answer * self._scale
 
+    def length(self, vector: Vector) -> float:
+        """sqrt(v' H v): how long a step is in standard errors, at least as long as it is for any one parameter."""
+        scaled = np.divide(vector, self._scale)
+        return math.sqrt(max(0.0, float(scaled @ self._unit @ scaled)))
+
     def inverse(self) -> Matrix:
         """H^-1 on the kept columns, zero elsewhere: the covariance of the estimate."""
         size = len(self.kept)
@@ -120,6 +129,29 @@ class Information:
             v[j] = -1.0
             vectors.append((int(j), v))
         return vectors
+
+
+class ProductInformation:
+    """The information A x B (Kronecker's product) about the columns of several classes, from its two factors."""
+
+    def __init__(self, classes: Information, columns: Information) -> None:
+        self._classes = classes
+        self._columns = columns
+        self._shape = (len(classes.kept), len(columns.kept))
+        self.kept: NDArray[np.bool_] = np.logical_and.outer(classes.kept, columns.kept).ravel()
+        self.rank = classes.rank * columns.rank
+
+    def _apply(self, map_classes: Map, map_columns: Map, vector: Vector) -> Vector:
+        by_class = np.array([map_columns(row) for row in vector.reshape(self._shape)])
+        return np.array([map_classes(column) for column in by_class.T]).T.ravel()
+
+    def whiten(self, vector: Vector) -> Vector:
+        """From coordinates in which the information is the identity; zero for columns left out."""
+        return self._apply(self._classes.whiten, self._columns.whiten, vector)
+
+    def whiten_gradient(self, gradient: Vector) -> Vector:
+        """The gradient in these coordinates."""
+        return self._apply(self._classes.whiten_gradient, self._columns.whiten_gradient, gradient)
 
 
 def _positive(unit: Matrix) -> tuple[Matrix, bool]:

@@ -4,26 +4,23 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlefast import _core
-from mlefast.data import Design, require_finite
+from mlefast.data import Design
 from mlefast.likelihoods import Likelihood, Totals
 
+from .base import RowsObjective
 from .blocks import BlockRows
-from .protocol import Matrix, Moments, Precision, Vector
+from .protocol import Matrix, Moments, Vector
 from .standardisation import Standardisation
 
-_NEGLIGIBLE = (1e-3, 1e-9)  # shares of the largest part of a step below which parts are tried without
-_ROUNDING = 1e-9  # relative to the sum of its absolute terms, what counts as zero in x'd
 
-
-class MemoryObjective:
+class MemoryObjective(RowsObjective):
     """Negative log-likelihood of the rows of a `_core.Rows`, in the coordinates of `space` if that is given."""
 
     def __init__(
@@ -39,43 +36,13 @@ class MemoryObjective:
         absent: NDArray[np.bool_] | None = None,
         space: Standardisation | None = None,
     ) -> None:
-        self._rows = rows
-        self._design = design
+        super().__init__(rows, design, size=size, nobs=float(totals.nobs), threads=threads, absent=absent, space=space)
         self._y = y
         self._likelihood = likelihood
         self._leaf = likelihood.compiled()
         self._totals = totals
-        self._threads = threads
-        self._absent = absent
-        self._space = space
-        self._step = 1
-        self._whole: MemoryObjective = self
-        self.size = size
-        self.nobs = float(totals.nobs)
         self.convex = likelihood.convex
         self.quadratic = likelihood.quadratic
-        self.passes = 0.0
-        self.precision: Precision = "mixed" if design.single else "double"
-        if space is not None:
-            rows.standardise(space.centre, space.scale)
-
-    @property
-    def rows(self) -> int:
-        """Number of rows that a pass reads."""
-        return math.ceil(self._design.rows / self._step)
-
-    def _count_pass(self) -> None:
-        self._whole.passes += self.rows / self._design.rows
-
-    def moments(self, params: Vector, order: int = 2, precision: Precision = "double") -> Moments:
-        """One pass over the rows; DataError names the column if the data cannot be used."""
-        loss, gradient, hessian, finite = self._evaluate(params, order, single=precision == "mixed")
-        if not finite and order == 2:  # single precision overflows much earlier
-            loss, gradient, hessian, finite = self._evaluate(params, order, single=False)
-        if finite:
-            return self._scaled(loss, gradient, hessian)
-        require_finite(self._design, self._absent)
-        return Moments(math.inf, gradient, hessian)
 
     def _evaluate(self, params: Vector, order: int, single: bool) -> tuple[float, Vector | None, Matrix | None, bool]:
         """What the pass finds, and whether all of it is finite."""
@@ -127,21 +94,10 @@ class MemoryObjective:
         other._leaf = likelihood.compiled()
         return other
 
-    def sample(self, step: int) -> MemoryObjective:
+    def sample(self, step: int) -> Self:
         """The objective of every step-th row."""
-        part = MemoryObjective(
-            self._rows.every(step),
-            self._design,
-            self._y,
-            self._likelihood,
-            self._totals.share(step),
-            size=self.size,
-            threads=self._threads,
-            absent=self._absent,
-        )
-        part._space = self._space  # which the rows have already
-        part._step = self._step * step
-        part._whole = self._whole
+        part = super().sample(step)
+        part._totals = self._totals.share(step)
         return part
 
     def scan(self, params: Vector, direction: Vector) -> tuple[float, float, float]:
@@ -149,44 +105,10 @@ class MemoryObjective:
         self._count_pass()
         return self._rows.scan(params, direction, self._leaf, self._threads)
 
-    def separating(self, step: Vector) -> Vector | None:
-        """The step without its negligible parts if s x'd is nowhere negative, but for rounding, and somewhere positive.
-
-        Rounding is judged row by row, which the compiled scan does not: where one cell is 1e18 times the others, what
-        is nothing to its row may be all that the others have.
-        """
-        _, least, most = self.scan(step, step)
-        if not (most > 0.0 and least >= -_NEGLIGIBLE[0] * most):
-            return None
-        reach = np.zeros(len(step))
-        for x, _ in self._signed_blocks():
-            reach = np.maximum(reach, np.abs(x).max(axis=0, initial=0.0))
-        reach *= np.abs(step)
-        for share in _NEGLIGIBLE:
-            direction = np.where(reach > share * reach.max(), step, 0.0)
-            if self._separates(direction):
-                return direction
-        return None
-
-    def _separates(self, direction: Vector) -> bool:
-        grows = False
-        for x, sides in self._signed_blocks():
-            along, terms = x @ direction, np.abs(x) @ np.abs(direction)
-            along = np.where(sides == 0.0, -np.abs(along), sides * along)  # a row that cannot follow must stand still
-            if (along < -_ROUNDING * terms).any():
-                return False
-            grows = grows or bool((along > _ROUNDING * terms).any())
-        return grows
-
-    def _signed_blocks(self) -> Iterator[tuple[NDArray[np.float64], Vector]]:
-        """Rows that are not absent, in the coordinates of the parameters with ones for the intercept, and their s."""
-        self._count_pass()
-        columns = self._design.columns
-        for rows, block in self._design.blocks(self._step):
-            present = slice(None) if self._absent is None else ~self._absent[rows]
-            x = np.ones((block.shape[0], self.size))
-            x[:, self.size - columns :] = block
-            if self._space is not None:
-                x[:, self.size - columns :] -= self._space.centre
-                x[:, self.size - columns :] *= self._space.scale
-            yield x[present], self._likelihood.sides(self._y[rows])[present]
+    def _leads(
+        self, rows: NDArray[np.intp], x: NDArray[np.float64], direction: Vector
+    ) -> Iterator[tuple[Vector, Vector]]:
+        """By s x'd; a row that has no open side must stand still."""
+        sides = self._likelihood.sides(self._y[rows])
+        along = x @ direction
+        yield np.where(sides == 0.0, -np.abs(along), sides * along), np.abs(x) @ np.abs(direction)

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from .information import ProductInformation
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -45,6 +48,11 @@ class Objective(Protocol):
         """Number of rows that a pass reads."""
         ...
 
+    @property
+    def predictors(self) -> int:
+        """Number of linear predictors in these rows: so many columns can be independent at most."""
+        ...
+
     def moments(self, params: Vector, order: int = 2, precision: Precision = "double") -> Moments:
         """One pass. "mixed" lets the Hessian be summed from single-precision products.
 
@@ -54,6 +62,10 @@ class Objective(Protocol):
 
     def predict(self, moments: Moments, step: Vector) -> Moments:
         """For a quadratic loss: the moments after a step, from those before it (of order 2)."""
+        ...
+
+    def coordinates(self, params: Vector) -> ProductInformation | None:
+        """Rough information about `params` that costs less than a Hessian, if there is such a thing."""
         ...
 
     def sample(self, step: int) -> Objective:

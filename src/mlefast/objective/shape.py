@@ -52,6 +52,11 @@ class ShapeObjective:
         """Number of rows that a pass reads."""
         return self._memory.rows
 
+    @property
+    def predictors(self) -> int:
+        """Number of linear predictors in these rows."""
+        return self._memory.predictors
+
     def split(self, params: Vector) -> tuple[MemoryObjective, Vector]:
         """The objective of the coefficients at the shape that stands in `params`, and the coefficients."""
         coefficients, shape = params[: -self._shapes], params[-self._shapes :]
@@ -107,6 +112,9 @@ class ShapeObjective:
     def predict(self, moments: Moments, step: Vector) -> Moments:
         """Of no use: the loss is not quadratic."""
         raise NotImplementedError
+
+    def coordinates(self, params: Vector) -> None:
+        """There is no better information about here than the Hessian."""
 
     def sample(self, step: int) -> ShapeObjective:
         """The same objective on every step-th row."""

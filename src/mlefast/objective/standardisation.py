@@ -24,11 +24,12 @@ _SAMPLE_ROWS = 512
 
 @dataclass(frozen=True)
 class Standardisation:
-    """Column j becomes (x - centre_j) scale_j; parameters are [intercept, slopes] or [slopes]."""
+    """Column j becomes (x - centre_j) scale_j; parameters are [intercept, slopes] or [slopes], `equations` times."""
 
     centre: Vector
     scale: Vector
     intercept: bool
+    equations: int = 1
 
     def extended(self, others: int) -> Standardisation:
         """For parameters that have other ones behind them, which stay as they are."""
@@ -36,30 +37,38 @@ class Standardisation:
             np.pad(self.centre, (0, others)), np.hstack([self.scale, np.ones(others)]), self.intercept
         )
 
+    def repeated(self, equations: int) -> Standardisation:
+        """For the parameters of several linear predictors, one after the other."""
+        return Standardisation(self.centre, self.scale, self.intercept, equations)
+
     def to_user(self, params: Vector) -> Vector:
         """Parameters of the columns as the user gave them: a linear map."""
-        if not self.intercept:
-            return np.asarray(params * self.scale)
-        slopes = params[1:] * self.scale
-        return np.hstack([params[0] - slopes @ self.centre, slopes])
+        answer = params.reshape(self.equations, -1) * self._scales
+        if self.intercept:
+            answer[:, 0] -= answer[:, 1:] @ self.centre
+        return answer.ravel()
 
     def from_user(self, params: Vector) -> Vector:
         """The inverse of `to_user`."""
-        if not self.intercept:
-            return np.divide(params, self.scale)
-        return np.hstack([params[0] + params[1:] @ self.centre, params[1:] / self.scale])
+        answer = params.reshape(self.equations, -1).copy()
+        if self.intercept:
+            answer[:, 0] += answer[:, 1:] @ self.centre
+        return np.divide(answer, self._scales).ravel()
 
     def covariance_to_user(self, covariance: Matrix) -> Matrix:
         """J C J' with J the matrix of `to_user`."""
-        if not self.intercept:
-            return np.asarray(covariance * self.scale * self.scale[:, np.newaxis])
-        scale = np.hstack([1.0, self.scale])
-        answer = covariance * scale * scale[:, np.newaxis]
-        cross = answer[1:, 1:] @ self.centre
-        answer[0, 0] += self.centre @ cross - 2.0 * (answer[0, 1:] @ self.centre)
-        answer[0, 1:] -= cross
-        answer[1:, 0] = answer[0, 1:]
-        return np.asarray(answer)
+        scales = np.tile(self._scales, self.equations)
+        answer = covariance * scales * scales[:, np.newaxis]
+        if self.intercept:
+            width = len(self._scales)
+            blocks = answer.reshape(self.equations, width, self.equations, width)
+            blocks[:, 0] -= np.tensordot(self.centre, blocks[:, 1:], (0, 1))
+            blocks[..., 0] -= blocks[..., 1:] @ self.centre
+        return np.asarray((answer + answer.T) / 2.0)
+
+    @property
+    def _scales(self) -> Vector:
+        return np.hstack([1.0, self.scale]) if self.intercept else self.scale
 
 
 def standardise(groups: tuple[NDArray[Any], ...], rows: int, intercept: bool) -> Standardisation:

@@ -4,6 +4,7 @@
 from .choose import SOLVERS, choose_solver
 from .irls import expand, irls, sample_start
 from .lbfgs import lbfgs
+from .multistart import Optimum, scattered_starts, search, spread_of_starts
 from .neighbour import neighbour_of
 from .protocol import Expansion, Iteration, Progress, Solution
 from .quantile import QuantileSolution, minimise_quantile
@@ -12,6 +13,7 @@ __all__ = [
     "SOLVERS",
     "Expansion",
     "Iteration",
+    "Optimum",
     "Progress",
     "QuantileSolution",
     "Solution",
@@ -22,4 +24,7 @@ __all__ = [
     "minimise_quantile",
     "neighbour_of",
     "sample_start",
+    "scattered_starts",
+    "search",
+    "spread_of_starts",
 ]

@@ -24,7 +24,7 @@ def choose_solver(solver: str, objective: Objective) -> tuple[str, str]:
         return solver, "You asked for it."
     if objective.quadratic:
         return "irls", "The loss is quadratic, so the first Newton step is exact."
-    if size > _WIDE and rows >= 20 * size:
+    if size > _WIDE and objective.predictors >= 20 * size:
         return "lbfgs", f"With {size} parameters a Hessian costs many gradients, so it is taken at the end only."
     if size > _WIDE:
         return "irls", f"With {rows} rows for {size} parameters each Newton step is worth its Hessian."

@@ -20,7 +20,7 @@ from .protocol import Expansion, Iteration, Progress, Solution, decrement, infor
 _NOISE = 1e-13  # relative: what a sum over the rows may owe to rounding
 _SINGLE_WIDTH = 64  # from here on the Hessian dominates a pass, and single precision halves it
 _TRUSTED = 1e4  # condition up to which single precision tells a column from a combination of others
-_REUSE = 1e-6  # relative error of standard errors that an information matrix taken nearby may cause
+REUSE = 1e-6  # relative error of standard errors that an information matrix taken nearby may cause
 _SETTLED = 0.1  # the decrement of a step with such a matrix must fall at least to this share; Newton's falls further
 _PATIENCE = 10  # iterations before divergence is looked for
 _STRIDES = (256, 16)  # samples of rows on which the start is refined
@@ -38,17 +38,18 @@ def irls(
     max_iter: int,
     progress: Progress | None = None,
     information: Information | None = None,
+    precision: Precision | None = None,
 ) -> Solution:
     """Minimise from `start` until the decrement is at most `tol`.
 
     Every point that is returned has been evaluated; near the maximum the information of the point before serves on.
-    A rough `information` at the start, from a sample of the rows, saves the first Hessian. For a quadratic loss the
-    first step is exact.
+    A rough `information` at the start, from a sample of the rows, saves the first Hessian; `precision` is that of the
+    first steps. For a quadratic loss the first step is exact.
     """
     if objective.quadratic:
         return least_squares(objective, start, tol=tol, max_iter=max_iter, progress=progress)
     params, last_step, before, iterations, share = start, math.nan, math.inf, 0, 1.0
-    precision = "mixed" if objective.size >= _SINGLE_WIDTH else objective.precision
+    precision = precision or ("mixed" if objective.size >= _SINGLE_WIDTH else objective.precision)
     if information is None:
         moments, expansion, distance = expand(objective, params, precision)
     else:
@@ -64,7 +65,7 @@ def irls(
         precision = _next_precision(objective, here)
         moved = None
         if not ended:
-            reuse = not rough and distance <= _REUSE * math.sqrt(min(objective.rows, objective.nobs))
+            reuse = not rough and distance <= REUSE * math.sqrt(min(objective.rows, objective.nobs))
             moved = _descend(objective, here, share * step, precision, order=1 if reuse else 2)
         if moved is None:
             if not rough:
@@ -150,6 +151,9 @@ def _descend(
         candidate = here.params + factor * step
         found = objective.moments(candidate, order, precision)
         if found.nll <= nll - 1e-4 * factor * here.decrement**2 + _NOISE * abs(nll):
+            return candidate, found, factor
+        hidden = factor == 1.0 and here.decrement**2 <= _NOISE * abs(nll)  # by rounding, of which the gradient has less
+        if hidden and decrement(here.information, _gradient(found))[1] < here.decrement:
             return candidate, found, factor
         safe = safe or (_safe_share(objective, here.params, step) if objective.convex else 1.0)
         if factor <= _LEAST_SHARE * safe:

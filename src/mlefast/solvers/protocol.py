@@ -60,7 +60,7 @@ class Solution:
 def information_of(objective: Objective, moments: Moments) -> Information:
     """The Hessian of moments of order 2, factored."""
     assert moments.hessian is not None
-    most = objective.rows if objective.convex else None
+    most = objective.predictors if objective.convex else None
     return Information(moments.hessian, most=most, convex=objective.convex)
 
 

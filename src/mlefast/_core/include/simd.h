@@ -76,6 +76,8 @@ INLINE vd vd_select(vi mask, vd a, vd b) { return vi_as_double((mask & vd_bits(a
 #endif
 INLINE vd vd_abs(vd a) { return vi_as_double(vd_bits(a) & INT64_MAX); }
 INLINE vi vi_shift_to_exponent(vi a) { return a << 52; }
+INLINE vi vi_shift_from_exponent(vi a) { return a >> 52; }
+INLINE vi vi_add(vi a, vi b) { return a + b; }
 
 INLINE vd vd_from_floats(const float *p) {
     vf_half v;
@@ -152,6 +154,8 @@ INLINE vd vd_select(vi m, vd a, vd b) { EACH_LANE(VD_LANES, a.lane[k] = m.lane[k
 INLINE vd vd_abs(vd a) { vi v = vd_bits(a); EACH_LANE(VD_LANES, v.lane[k] &= INT64_MAX) return vi_as_double(v); }
 INLINE vd vd_mask(vi m, vd a) { EACH_LANE(VD_LANES, a.lane[k] = m.lane[k] ? a.lane[k] : 0.0) return a; }
 INLINE vi vi_shift_to_exponent(vi a) { EACH_LANE(VD_LANES, a.lane[k] = (int64_t)((uint64_t)a.lane[k] << 52)) return a; }
+INLINE vi vi_shift_from_exponent(vi a) { EACH_LANE(VD_LANES, a.lane[k] >>= 52) return a; }
+INLINE vi vi_add(vi a, vi b) { EACH_LANE(VD_LANES, a.lane[k] += b.lane[k]) return a; }
 INLINE vd vd_from_floats(const float *p) { vd v; EACH_LANE(VD_LANES, v.lane[k] = p[k]) return v; }
 INLINE void vd_to_floats(float *p, vd a) { EACH_LANE(VD_LANES, p[k] = (float)a.lane[k]) }
 INLINE vf vf_load(const float *p) { vf v; memcpy(&v, p, sizeof v); return v; }

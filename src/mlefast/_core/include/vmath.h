@@ -52,6 +52,13 @@ INLINE vd_pair vd_exp_minus(vd a) {
     return (vd_pair){vd_mul(vd_mul(high, power), down), vd_mul(vd_mul(low, power), down)};
 }
 
+/* k of 2^k <= a < 2^(k + 1), for normal a > 0: the integer k + 1023 in the last places of 2^52. */
+INLINE vd vd_exponent(vd a) {
+    const vd base = vd_set(0x1p52);
+    vd exponent = vi_as_double(vi_add(vi_shift_from_exponent(vd_bits(a)), vd_bits(base)));
+    return vd_sub(exponent, vd_set(0x1p52 + 1023.0));
+}
+
 /* exp(x), error below 1.3 ULP; 0, subnormal, infinite or NaN beyond the normal numbers. The method is
  * that of vd_exp_minus; 2^k as a product of two powers, since neither 2^1024 nor 2^-1074 is a normal number. */
 INLINE vd vd_exp(vd x) {
@@ -94,6 +101,15 @@ INLINE vd vd_log1p(vd_pair t) {
     even = vd_fma(even, v, vd_set(0x1.5555555555555p-1)), odd = vd_fma(odd, v, vd_set(0x1.999999999a3ddp-2));
     vd p = vd_fma(odd, w, even);
     return vd_fma(two, z, vd_fma(vd_mul(z, w), p, vd_mul(two, z_low)));
+}
+
+/* log(1 + r) for r >= 0: 1 + r = 2^k (1 + t), error below 2 ULP. Up to r = 1 t is r itself, which keeps its digits. */
+INLINE vd vd_log1p_any(vd r) {
+    const vd one = vd_set(1.0), zero = vd_zero();
+    vd total = vd_add(one, r), k = vd_exponent(total);
+    vd t = vd_sub(vd_mul(total, vd_power_of_two(vd_sub(zero, k))), one); /* exact */
+    t = vd_select(vd_equal(k, zero), r, t);
+    return vd_fma(k, vd_set(0x1.62e42fefa39efp-1), vd_log1p((vd_pair){t, zero}));
 }
 
 #endif

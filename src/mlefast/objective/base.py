@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the objectives of rows in memory have in common: counted passes, samples, and the search for a direction that
+separates the labels.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlefast import _core
+from mlefast.data import Design, require_finite
+
+from .blocks import BlockRows
+from .information import ProductInformation
+from .protocol import Matrix, Moments, Precision, Vector
+from .standardisation import Standardisation
+
+_NEGLIGIBLE = (1e-3, 1e-9)  # shares of the largest part of a step below which parts are tried without
+_ROUNDING = 1e-9  # relative to the sum of its absolute terms, what counts as zero in x'd
+
+
+class RowsObjective(ABC):
+    """Negative log-likelihood of the rows of a `_core.Rows`, in the coordinates of `space` if that is given."""
+
+    def __init__(
+        self,
+        rows: _core.Rows | BlockRows,
+        design: Design,
+        *,
+        size: int,
+        nobs: float,
+        threads: int,
+        absent: NDArray[np.bool_] | None = None,
+        space: Standardisation | None = None,
+    ) -> None:
+        self._rows = rows
+        self._design = design
+        self._threads = threads
+        self._absent = absent
+        self._space = space
+        self._step = 1
+        self._whole: RowsObjective = self
+        self.size = size
+        self.nobs = nobs
+        self.convex = True
+        self.quadratic = False
+        self.passes = 0.0
+        self.precision: Precision = "mixed" if design.single else "double"
+        if space is not None:
+            rows.standardise(space.centre, space.scale)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows that a pass reads."""
+        return math.ceil(self._design.rows / self._step)
+
+    @property
+    def predictors(self) -> int:
+        """Number of linear predictors in these rows."""
+        return self.rows * (self.size // self._columns)
+
+    def _count_pass(self) -> None:
+        self._whole.passes += self.rows / self._design.rows
+
+    def moments(self, params: Vector, order: int = 2, precision: Precision = "double") -> Moments:
+        """One pass over the rows; DataError names the column if the data cannot be used."""
+        loss, gradient, hessian, finite = self._evaluate(params, order, single=precision == "mixed")
+        if not finite and order == 2:  # single precision overflows much earlier
+            loss, gradient, hessian, finite = self._evaluate(params, order, single=False)
+        if finite:
+            return self._scaled(loss, gradient, hessian)
+        require_finite(self._design, self._absent)
+        return Moments(math.inf, gradient, hessian)
+
+    @abstractmethod
+    def _evaluate(self, params: Vector, order: int, single: bool) -> tuple[float, Vector | None, Matrix | None, bool]:
+        """What the pass finds, and whether all of it is finite."""
+
+    def _scaled(self, loss: float, gradient: Vector | None, hessian: Matrix | None) -> Moments:
+        """The moments that follow from the sums of the loss and its derivatives."""
+        return Moments(loss, gradient, hessian, loss)
+
+    def predict(self, moments: Moments, step: Vector) -> Moments:
+        """Of no use unless the loss is quadratic."""
+        raise NotImplementedError
+
+    def sample(self, step: int) -> Self:
+        """The objective of every step-th row."""
+        part = copy.copy(self)
+        part._rows = self._rows.every(step)  # in the same coordinates
+        part._step = self._step * step
+        part.nobs = self.nobs / step
+        return part
+
+    def coordinates(self, params: Vector) -> ProductInformation | None:
+        """None: there is no better information about here than the Hessian."""
+        return None
+
+    @abstractmethod
+    def outer_products(self, params: Vector, moments: Moments) -> Matrix:
+        """The sum of the outer products of the rows' scores, at the scale of the moments."""
+
+    @abstractmethod
+    def scan(self, params: Vector, direction: Vector) -> tuple[float, float, float]:
+        """Extremes over the rows of what decides whether a maximum exists; see inference/separation.py."""
+
+    def separating(self, step: Vector) -> Vector | None:
+        """The step without its negligible parts if along it no row loses, but for rounding, and some gain for ever.
+
+        Rounding is judged row by row, which the compiled scan does not: where one cell is 1e18 times the others, what
+        is nothing to its row may be all that the others have.
+        """
+        _, least, most = self.scan(step, step)
+        if not (most > 0.0 and least >= -_NEGLIGIBLE[0] * most):
+            return None
+        reach = np.zeros(self._columns)
+        for _, x in self._blocks():
+            reach = np.maximum(reach, np.abs(x).max(axis=0, initial=0.0))
+        reach = np.tile(reach, self.size // self._columns) * np.abs(step)
+        for share in _NEGLIGIBLE:
+            direction = np.where(reach > share * reach.max(), step, 0.0)
+            if self._separates(direction):
+                return direction
+        return None
+
+    def _separates(self, direction: Vector) -> bool:
+        grows = False
+        for rows, x in self._blocks():
+            for leads, terms in self._leads(rows, x, direction):
+                if (leads < -_ROUNDING * terms).any():
+                    return False
+                grows = grows or bool((leads > _ROUNDING * terms).any())
+        return grows
+
+    @abstractmethod
+    def _leads(
+        self, rows: NDArray[np.intp], x: NDArray[np.float64], direction: Vector
+    ) -> Iterator[tuple[Vector, Vector]]:
+        """How far each row gets ahead along the direction, for the better where positive, and the sums of the absolute
+        terms of that.
+        """
+
+    @property
+    def _columns(self) -> int:
+        """Parameters of one linear predictor."""
+        return self.size
+
+    def _blocks(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
+        """Rows that are not absent, and their x in the coordinates of the parameters, with ones for the intercept."""
+        self._count_pass()
+        size, columns = self._columns, self._design.columns
+        for rows, block in self._design.blocks(self._step):
+            index = np.arange(rows.start, rows.stop, rows.step)
+            x = np.ones((block.shape[0], size))
+            x[:, size - columns :] = block
+            if self._space is not None:
+                x[:, size - columns :] -= self._space.centre
+                x[:, size - columns :] *= self._space.scale
+            present = slice(None) if self._absent is None else ~self._absent[index]
+            yield index[present], x[present]

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The objective of a softmax of rows in memory; parameters are those of class 1, then those of class 2, and so on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlefast import _core
+from mlefast.data import Design
+
+from .base import RowsObjective
+from .information import Information, ProductInformation
+from .protocol import Matrix, Moments, Vector
+from .standardisation import Standardisation
+
+_LEADS = 1 << 20  # rows times classes that are looked at together
+_GRAM_STRIDE = 16
+_ROWS_PER_COLUMN = 20
+
+
+class SoftmaxObjective(RowsObjective):
+    """Negative log-likelihood of classes, whose codes 0..classes - 1 are the y of the rows."""
+
+    def __init__(
+        self,
+        rows: _core.Rows,
+        design: Design,
+        y: NDArray[Any],
+        classes: int,
+        *,
+        columns: int,
+        nobs: float,
+        threads: int,
+        absent: NDArray[np.bool_] | None = None,
+        space: Standardisation | None = None,
+    ) -> None:
+        """`columns` counts the parameters of one class; `space` is that of one class."""
+        super().__init__(
+            rows,
+            design,
+            size=(classes - 1) * columns,
+            nobs=nobs,
+            threads=threads,
+            absent=absent,
+            space=space,
+        )
+        self._y = y
+        self._classes = classes
+        self._softmax = _core.Softmax(rows, classes)
+
+    @property
+    def _columns(self) -> int:
+        return self.size // (self._classes - 1)
+
+    def _by_class(self, params: Vector) -> Matrix:
+        return np.ascontiguousarray(params).reshape(self._classes - 1, self._columns)
+
+    def _evaluate(self, params: Vector, order: int, single: bool) -> tuple[float, Vector | None, Matrix | None, bool]:
+        self._count_pass()
+        nll, gradient, hessian, finite = self._softmax.evaluate(self._by_class(params), order, self._threads, single)
+        return nll, None if gradient is None else gradient.ravel(), hessian, finite
+
+    def outer_products(self, params: Vector, moments: Moments) -> Matrix:
+        """The sum of the outer products of the rows' scores."""
+        self._count_pass()
+        products = self._softmax.evaluate(self._by_class(params), 2, self._threads, False, True)[2]
+        assert products is not None
+        return products
+
+    def sample(self, step: int) -> Self:
+        """The objective of every step-th row."""
+        part = super().sample(step)
+        assert isinstance(part._rows, _core.Rows)
+        part._softmax = _core.Softmax(part._rows, self._classes)
+        return part
+
+    def scan(self, params: Vector, direction: Vector) -> tuple[float, float, float]:
+        """For the steps t_k = x'd_k, t_0 = 0, over the rows and the classes k other than the label: the largest
+        sum_l p_l t_l - t_k, the least and the largest t_y - t_k; see inference/separation.py.
+        """
+        self._count_pass()
+        return self._softmax.scan(self._by_class(params), self._by_class(direction), self._threads)
+
+    def _leads(
+        self, rows: NDArray[np.intp], x: NDArray[np.float64], direction: Vector
+    ) -> Iterator[tuple[Vector, Vector]]:
+        """The label's step less that of each class."""
+        count = max(1, _LEADS // self._classes)
+        d = self._by_class(direction).T
+        for first in range(0, len(rows), count):
+            part = slice(first, first + count)
+            labels = (np.arange(len(rows[part])), self._y[rows[part]].astype(np.intp))
+            steps, terms = (np.pad(a @ b, ((0, 0), (1, 0))) for a, b in ((x[part], d), (np.abs(x[part]), np.abs(d))))
+            leads, sums = steps[labels][:, np.newaxis] - steps, terms[labels][:, np.newaxis] + terms
+            yield leads.ravel(), sums.ravel()
+
+    def coordinates(self, params: Vector) -> ProductInformation:
+        """The information as if all rows had the probabilities of one without covariates.
+
+        Where there are no slopes yet, as at the start of a fit, it is exact but for the sampling of rows:
+        (diag(p) - p p') x X'X (Kronecker's product), so that one matrix of the columns stands for all classes.
+        """
+        p = np.ones(self._classes)
+        if self._columns > self._design.columns:
+            eta = np.hstack([0.0, self._by_class(params)[:, 0]])
+            p = np.exp(eta - eta.max())
+        p /= p.sum()
+        stride = _GRAM_STRIDE if self.rows >= _GRAM_STRIDE * _ROWS_PER_COLUMN * self._columns else 1
+        gram = self._gram(stride)
+        if not gram.kept.all():
+            stride, gram = 1, self._gram(1)
+        among = np.diag(p[1:]) - np.outer(p[1:], p[1:])
+        return ProductInformation(Information(among), gram.times(stride))
+
+    def _gram(self, stride: int) -> Information:
+        """The information of a unit of curvature in every stride-th row."""
+        self._whole.passes += self.rows / stride / self._design.rows
+        assert isinstance(self._rows, _core.Rows)
+        rows = self._rows if stride == 1 else self._rows.every(stride)
+        zero = np.zeros(self._columns)
+        hessian = rows.evaluate(zero, _core.Leaf("gaussian"), 2, self._threads, True)[2]
+        assert hessian is not None
+        return Information(hessian, most=self.rows)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The search for the maximum: where to start, once or several times, and what to make of the ends."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+from numpy.typing import ArrayLike
+
+from mlefast.errors import DataError
+from mlefast.objective import Information, RowsObjective, ShapeObjective, Vector
+from mlefast.solvers import Optimum, Solution, sample_start, scattered_starts, search
+
+from .model import Model
+from .options import read_params
+
+
+class Minimise(Protocol):
+    """A solver that needs nothing but a start."""
+
+    def __call__(self, start: Vector, *, information: Information | None = None) -> Solution:
+        """The minimum that it leads to; with the information there, if a sample of the rows has told it."""
+        ...
+
+
+def find_maximum(
+    model: Model,
+    objective: RowsObjective | ShapeObjective,
+    minimise: Minimise,
+    *,
+    start: ArrayLike | None,
+    starts: int,
+) -> tuple[Solution, tuple[Optimum, ...]]:
+    """The solution, and the distinct optima where several starts were asked for.
+
+    DataError if the linear predictor overflows.
+    """
+    information = None
+    if start is None:
+        first, information = sample_start(objective, model.start())
+    else:
+        first = model.coordinates.from_user(read_params("start", start, model.names, model.shape))
+    model.check(model.coordinates.to_user(first))
+    optima: tuple[Optimum, ...] = ()
+    if starts > 1 and not objective.convex:
+        solution, optima = search(minimise, scattered_starts(first, model.spread(), starts))
+    else:
+        solution = minimise(first, information=information)
+        if starts > 1:
+            optima = (Optimum(solution.params, solution.moments.nll, 1),)
+    if not math.isfinite(solution.moments.nll):
+        raise DataError(
+            "the linear predictor overflows: X times the parameters exceeds the largest double. Start nearer to zero, "
+            "or rescale the columns."
+        )
+    return solution, optima
