@@ -5,7 +5,7 @@ PACKAGE := .[cli]
 RUN := $(VENV)/bin/python
 SOURCES := pyproject.toml setup.py README.md $(shell find src -name '*.py' -o -name '*.py[xi]' -o -name '*.px[di]' -o -name '*.h')
 
-.PHONY: demo test sanitize bounds test-aarch64 bench lint wheel clean
+.PHONY: demo test sanitize bounds test-aarch64 bench bench-peers lint wheel clean
 
 demo: $(VENV)/demo
 	$(RUN) benchmarks/flights.py
@@ -39,6 +39,9 @@ test-aarch64:
 bench: $(VENV)/bench
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(RUN) benchmarks/report.py
 
+bench-peers: $(VENV)/peers
+	$(RUN) benchmarks/peers.py
+
 lint: $(VENV)/test $(VENV)/lint
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
@@ -63,7 +66,7 @@ $(VENV)/installed: $(RUN) $(SOURCES)
 	$(RUN) -m pip install --quiet "$(PACKAGE)"
 	touch $@
 
-$(VENV)/core $(VENV)/test $(VENV)/bench $(VENV)/demo: $(VENV)/%: $(VENV)/installed
+$(VENV)/core $(VENV)/test $(VENV)/bench $(VENV)/peers $(VENV)/demo: $(VENV)/%: $(VENV)/installed
 	$(RUN) -m pip install --quiet --group $*
 	touch $@
 

@@ -76,6 +76,35 @@ def test_agrees_with_the_reference_around_every_border(core: ModuleType, p: int)
                     assert_equal_moments(found, wanted, n)
 
 
+LEAVES = {
+    LOGIT: ((), reference.bernoulli_terms, np.sign),
+    "bernoulli_probit": ((), reference.probit_terms, np.sign),
+    "bernoulli_cloglog": ((), reference.cloglog_terms, np.sign),
+    "gaussian": ((), reference.gaussian_terms, np.negative),
+    "laplace": ((0.3,), reference.laplace_terms, np.negative),
+    "student_t": ((0.7, 4.5), reference.student_t_terms, np.negative),
+    "poisson_log": ((), reference.poisson_terms, np.floor),
+    "gamma_log": ((), reference.gamma_terms, np.exp),
+    "negative_binomial_log": ((0.3,), reference.negative_binomial_terms, np.floor),
+}
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_every_leaf_agrees_with_its_reference(core: ModuleType, name: str) -> None:
+    shape, terms, response = LEAVES[name]
+    for n, p in itertools.product(ROWS, (1, 8, 20, 70)):
+        x, _, weights, offset, params = problem(n, p)
+        params /= math.sqrt(p + 1)  # exp(exp(eta)) is still a number
+        y = response(np.random.default_rng(n).integers(0, 5, n) * 1.1)
+        wide = np.column_stack([np.ones(n), x])
+        wanted = reference.evaluate(
+            wide, y, params, terms=lambda eta, y: terms(eta, y, *shape), weights=weights, offset=offset
+        )
+        rows = core.Rows((x,), y, weights, offset, True)
+        for order in (0, 1, 2):
+            assert_equal_moments(rows.evaluate(params, core.Leaf(name, shape), order, 2), wanted, n)
+
+
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("p", [1, 8, 20, 37, 70])
 def test_reads_every_type_and_layout_in_place(core: ModuleType, dtype: str, p: int) -> None:
