@@ -40,8 +40,8 @@ def test_r_glm_on_dobsons_counts(solver: str) -> None:
 def test_balanced_counts_have_a_closed_form() -> None:
     """The fitted mean of a cell is row total times column total over the grand total."""
     result = dobson(tol=1e-10)
-    rows = np.array([COUNTS[OUTCOME == k].sum() for k in (1, 2, 3)])
-    columns = np.array([COUNTS[TREATMENT == k].sum() for k in (1, 2, 3)])
+    rows = np.array([COUNTS[k == OUTCOME].sum() for k in (1, 2, 3)])
+    columns = np.array([COUNTS[k == TREATMENT].sum() for k in (1, 2, 3)])
     np.testing.assert_allclose(result.predict(DUMMIES), rows[OUTCOME - 1] * columns[TREATMENT - 1] / 150, rtol=1e-10)
 
 
@@ -205,7 +205,9 @@ def test_counts_that_vary_less_than_poissons(spread: str) -> None:
 def test_bad_input() -> None:
     x, y = np.arange(6.0), np.array([1.0, 2.0, 0.5, 3.0, 0.0, 1.5])
     for name in ("poisson", "negative_binomial"):
-        with pytest.raises(DataError, match=rf"holds 0\.5 \(first rows: 2, 5\); the {name}.*counts.*Poisson\(quasi=True"):
+        with pytest.raises(
+            DataError, match=rf"holds 0\.5 \(first rows: 2, 5\); the {name}.*counts.*Poisson\(quasi=True"
+        ):
             mlefast.fit(x, y, likelihood=name)
         with pytest.raises(DataError, match=rf"holds -1\.0 \(first rows: 4\); the {name} likelihood needs counts"):
             mlefast.fit(x, [1, 2, 3, 4, -1.0, 0], likelihood=name)

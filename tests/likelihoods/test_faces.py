@@ -54,7 +54,9 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_command_line(tmp_path: Path) -> None:
     frame = claims()
     frame.to_csv(tmp_path / "claims.csv", index=False)
-    counts = run(tmp_path, "fit", "claims.csv", "claims ~ age", "--likelihood", "poisson", "--exposure", "years", "--json")
+    counts = run(
+        tmp_path, "fit", "claims.csv", "claims ~ age", "--likelihood", "poisson", "--exposure", "years", "--json"
+    )
     assert counts.returncode == 0, counts.stderr
     wanted = mlefast.fit_formula("claims ~ age", frame, likelihood="poisson", exposure="years")
     told = json.loads(counts.stdout)

@@ -96,5 +96,7 @@ def test_bad_input() -> None:
     x = np.arange(6.0)
     with pytest.raises(mlefast.DataError, match="labels such as 'a'; the student_t likelihood needs numbers"):
         mlefast.fit(x, list("abcabc"), likelihood="student_t")
-    with pytest.raises(mlefast.DataError, match=r"column 'log\(sigma\)', which is the name of a parameter of student_t"):
+    with pytest.raises(
+        mlefast.DataError, match=r"column 'log\(sigma\)', which is the name of a parameter of student_t"
+    ):
         mlefast.fit(x, x, likelihood="student_t", names=["log(sigma)"])

@@ -72,7 +72,7 @@ class NegativeBinomial(Counts):
         return (math.log(min(max((float(y.var()) - mean) / mean**2, 1e-2), 10.0)),)
 
     def constant(self, y: Vector) -> Vector:
-        """log Gamma(1/alpha) + log(y!) - log Gamma(y + 1/alpha), each pair without cancellation."""
+        """Log Gamma(1/alpha) + log(y!) - log Gamma(y + 1/alpha), each pair without cancellation."""
         from scipy.special import gammaln
 
         r = 1.0 / self.shape[0]

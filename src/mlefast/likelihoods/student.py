@@ -97,7 +97,7 @@ class StudentT(Likelihood):
         return np.full(len(y), math.log(self.shape[0]))
 
     def _rise(self) -> float:
-        """log Gamma((nu + 1) / 2) - log Gamma(nu / 2)."""
+        """Log Gamma((nu + 1) / 2) - log Gamma(nu / 2)."""
         half = 0.5 * self.shape[1]
         return math.lgamma(half + 0.5) - math.lgamma(half) if half < 0.5 else float(log_rising(half, 0.5))
 
