@@ -118,8 +118,13 @@ def compiled_in_c(folder: str) -> Any:
 
     source, library = Path(folder) / "poisson.c", Path(folder) / "poisson.so"
     source.write_text(C_POISSON, encoding="utf-8")
-    flags = ["-O3", "-ffast-math", "-march=native", "-shared", "-fPIC"]
-    subprocess.run([os.environ.get("CC", "cc"), *flags, str(source), "-o", str(library), "-lm"], check=True)
+    compiler = os.environ.get("CC", "cc")
+    unit = Path(folder) / "poisson.o"
+    subprocess.run(
+        [compiler, "-O3", "-ffast-math", "-march=native", "-fPIC", "-c", str(source), "-o", str(unit)], check=True
+    )
+    # linked with -ffast-math a library would flush subnormal numbers of the whole process to zero
+    subprocess.run([compiler, "-shared", str(unit), "-o", str(library), "-lm"], check=True)
     function: Any = ctypes.CDLL(str(library)).poisson
     function.restype, function.argtypes = None, [ctypes.c_int64, *[ctypes.POINTER(ctypes.c_double)] * 6]
     return scipy.LowLevelCallable(function)

@@ -167,7 +167,11 @@ def measure() -> list[dict[str, Any]]:
         ours, errors = np.array(found["mlefast"]["params"]), standard_errors(case)
         errors = errors[: ours.shape[-1]] if ours.ndim == 1 else errors
         for peer, row in found.items():
-            entry: dict[str, Any] = {"case": case, "peer": peer, **{key: row[key] for key in ("seconds", "error") if key in row}}
+            entry: dict[str, Any] = {
+                "case": case,
+                "peer": peer,
+                **{key: row[key] for key in ("seconds", "error") if key in row},
+            }
             if "params" in row:
                 theirs = np.array(row["params"])
                 size = min(theirs.shape[-1], ours.shape[-1]) if ours.ndim == 1 else None

@@ -17,100 +17,112 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 import mlefast
 
 Array = NDArray[np.float64]
-TRUE = np.array([[0.3, 0.7]])  # intercept and slope, of each row of coefficients
-TWO_ROWS = np.array([[0.3, 0.7], [-0.2, 0.5]])  # for three classes
 SIZES = (100, 300, 1_000, 3_000, 10_000)
 DRAWS = 2_000
 
 
 class Model(NamedTuple):
-    """A likelihood, how to draw y for a linear predictor, and the Fisher information of a row about eta.
+    """A likelihood and what is drawn from it."""
 
-    Three classes have two linear predictors for each row, and a matrix of information about them.
-    """
-
-    likelihood: Any
-    draw: Callable[[np.random.Generator, Array], Array]
-    information: Callable[[Array], Array]
     title: str
-    true: Array = TRUE
+    likelihood: Any
+    true: Array  # intercept and slope, a row for each linear predictor
+    draw: Callable[[np.random.Generator, Array], Array]  # y for linear predictors of shape (n, rows of true)
+    information: Callable[[Array], Array]  # of each row about them, shape (n, rows of true, rows of true)
 
 
-def sigmoid(eta: Array) -> Array:
-    """The mean of a Bernoulli variable."""
+def bernoulli_means(eta: Array) -> Array:
+    """The probabilities of a one."""
     return np.asarray(1.0 / (1.0 + np.exp(-eta)))
 
 
-def softmax(eta: Array) -> Array:
-    """The probabilities of class 1 and 2, shape (n, 2)."""
-    weights = np.exp(eta)
-    return np.asarray(weights / (1.0 + weights.sum(axis=1, keepdims=True)))
+def class_shares(eta: Array) -> Array:
+    """The probabilities of all classes but the first."""
+    odds = np.exp(eta)
+    return np.asarray(odds / (1.0 + odds.sum(axis=1, keepdims=True)))
 
 
-def draw_classes(rng: np.random.Generator, eta: Array) -> Array:
-    """Class 0, 1 or 2."""
-    return (rng.random((len(eta), 1)) < softmax(eta)[:, ::-1].cumsum(axis=1)).sum(axis=1).astype(np.float64)
+def draw_class(rng: np.random.Generator, eta: Array) -> Array:
+    """The number of a class, 0 for the reference."""
+    rest = np.cumsum(class_shares(eta)[:, ::-1], axis=1)
+    return np.asarray((rng.random((len(eta), 1)) < rest).sum(axis=1), dtype=np.float64)
 
 
-def information_of_classes(eta: Array) -> Array:
-    """diag(p) - p p' of each row, shape (n, 2, 2)."""
-    p = softmax(eta)
-    return np.asarray(p[:, :, np.newaxis] * np.eye(2) - p[:, :, np.newaxis] * p[:, np.newaxis])
+def class_information(eta: Array) -> Array:
+    """The covariance of the indicators of the classes."""
+    shares = class_shares(eta)
+    return np.asarray(shares[:, :, np.newaxis] * (np.eye(eta.shape[1]) - shares[:, np.newaxis, :]))
 
 
+ONE = np.array([[0.3, 0.7]])
 MODELS = {
     "bernoulli": Model(
-        mlefast.Bernoulli(),
-        lambda rng, eta: (rng.random(len(eta)) < sigmoid(eta)).astype(np.float64),
-        lambda eta: sigmoid(eta) * sigmoid(-eta),
         "Bernoulli",
+        mlefast.Bernoulli(),
+        ONE,
+        lambda rng, eta: (rng.random(len(eta)) < bernoulli_means(eta[:, 0])).astype(np.float64),
+        lambda eta: (bernoulli_means(eta) * bernoulli_means(-eta))[:, :, np.newaxis],
+    ),
+    "categorical": Model(
+        "Categorical", mlefast.Categorical(), np.array([[0.3, 0.7], [-0.2, 0.4]]), draw_class, class_information
     ),
     "categorical": Model(
         mlefast.Categorical(), draw_classes, information_of_classes, "Categorical, 3 classes", TWO_ROWS
     ),
     "gaussian": Model(
-        mlefast.Gaussian(), lambda rng, eta: rng.normal(eta, 1.0), lambda eta: np.ones_like(eta), "Gaussian"
+        "Gaussian",
+        mlefast.Gaussian(),
+        ONE,
+        lambda rng, eta: rng.normal(eta[:, 0], 1.0),
+        lambda eta: np.ones((len(eta), 1, 1)),
     ),
     "laplace": Model(
-        mlefast.Laplace(), lambda rng, eta: rng.laplace(eta, 1.0), lambda eta: np.ones_like(eta), "Laplace"
+        "Laplace",
+        mlefast.Laplace(),
+        ONE,
+        lambda rng, eta: rng.laplace(eta[:, 0], 1.0),
+        lambda eta: np.ones((len(eta), 1, 1)),
     ),
     "poisson": Model(
-        mlefast.Poisson(), lambda rng, eta: rng.poisson(np.exp(eta)).astype(np.float64), np.exp, "Poisson"
+        "Poisson",
+        mlefast.Poisson(),
+        ONE,
+        lambda rng, eta: rng.poisson(np.exp(eta[:, 0])).astype(np.float64),
+        lambda eta: np.exp(eta)[:, :, np.newaxis],
     ),
 }
 
 
 class Outcome(NamedTuple):
-    """Estimates of all draws, shape (draws, 2 or 4), whether each interval holds the truth, the inverse information."""
+    """Errors of the estimates, shape (draws, p), whether each interval holds the truth, and the inverse information."""
 
-    estimates: Array
+    errors: Array
     covered: NDArray[np.bool_]
     inverse_information: Array
 
 
 def simulate(name: str, n: int, draws: int, seed: int = 0) -> Outcome:
-    """Fit `draws` sets of y, all drawn for the same n rows of x, whose mean is 0 and variance 1."""
+    """Fit `draws` sets of y, all drawn for the same x, which has the quantiles of the normal distribution."""
     model = MODELS[name]
     rng = np.random.default_rng([seed, n, *name.encode()])
-    x = rng.standard_normal(n)
-    x = (x - x.mean()) / x.std()
+    x = ndtri((np.arange(n) + 0.5) / n)
     ones = np.column_stack([np.ones(n), x])
     eta = ones @ model.true.T
-    rows = len(model.true)
-    eta = eta if rows > 1 else eta[:, 0]
-    per_row = model.information(eta).reshape(n, rows, rows)
-    information = np.einsum("ia,ikl,ib->kalb", ones, per_row, ones, optimize=True).reshape(2 * rows, 2 * rows)
-    true = model.true.ravel()
-    estimates, covered = np.empty((draws, true.size)), np.empty((draws, true.size), dtype=np.bool_)
+    information = model.information(eta)
+    inverse = np.linalg.inv(np.einsum("ij,ikl,im->kjlm", ones, information, ones).reshape(2 * [model.true.size]))
+    estimates = np.empty((draws, model.true.size))
+    covered = np.empty(estimates.shape, dtype=np.bool_)
     for draw in range(draws):
         result = mlefast.fit(x, model.draw(rng, eta), likelihood=model.likelihood, threads=1)
         low, high = result.conf_int().reshape(-1, 2).T
-        estimates[draw], covered[draw] = result.params.ravel(), (low <= true) & (high >= true)
-    return Outcome(estimates, covered, np.linalg.inv(information))
+        estimates[draw] = result.params.ravel()
+        covered[draw] = (low <= model.true.ravel()) & (high >= model.true.ravel())
+    return Outcome(estimates - model.true.ravel(), covered, inverse)
 
 
 def picture(path: Path, draws: int = DRAWS) -> None:
@@ -130,7 +142,7 @@ def picture(path: Path, draws: int = DRAWS) -> None:
         axis.axhline(level, color="0.4", linewidth=0.8)
     for (name, model), colour, marker in zip(MODELS.items(), colours, "osD^v", strict=False):
         outcomes = [simulate(name, n, draws) for n in SIZES]
-        squares = np.array([np.mean((found.estimates[:, 1] - model.true[0, 1]) ** 2) for found in outcomes])
+        squares = np.array([np.mean(found.errors[:, 1] ** 2) for found in outcomes])
         bounds = np.array([found.inverse_information[1, 1] for found in outcomes])
         style = {"color": colour, "marker": marker, "markersize": 5}
         error.plot(SIZES, np.sqrt(bounds), color=colour, linewidth=0.8)

@@ -12,7 +12,7 @@ _STIRLING = 32.0  # from there on the series below is exact to rounding
 
 
 def log_rising(x: ArrayLike, d: ArrayLike) -> Vector:
-    """Log Gamma(x + d) - log Gamma(x) for 0 < d <= x, the log of the rising factorial, to rounding of d log(x)."""
+    """Log Gamma(x + d) - log Gamma(x) for 0 < d <= x, the logarithm of the rising factorial, to rounding of d log x."""
     from scipy.special import gammaln
 
     x, d = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(d, dtype=np.float64))

@@ -67,9 +67,7 @@ class NegativeBinomial(Counts):
         return NegativeBinomial(math.exp(values[0])) if self.alpha is None else self
 
     def start(self, y: Vector) -> tuple[float, ...]:
-        """log(alpha) by the moments of y as if it had one mean, unless alpha is given."""
-        if self.alpha is not None:
-            return ()
+        """log(alpha) by the moments of y as if it had one mean."""
         mean = max(float(y.mean()), 1e-3)
         return (math.log(min(max((float(y.var()) - mean) / mean**2, 1e-2), 10.0)),)
 
