@@ -71,9 +71,6 @@ MODELS = {
     "categorical": Model(
         "Categorical", mlefast.Categorical(), np.array([[0.3, 0.7], [-0.2, 0.4]]), draw_class, class_information
     ),
-    "categorical": Model(
-        mlefast.Categorical(), draw_classes, information_of_classes, "Categorical, 3 classes", TWO_ROWS
-    ),
     "gaussian": Model(
         "Gaussian",
         mlefast.Gaussian(),
