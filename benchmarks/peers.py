@@ -24,7 +24,7 @@ from likelihoods import data, family
 
 HERE = Path(__file__).parent
 RAW = HERE / "results" / "peers.json"
-PATIENCE = 300.0  # seconds for one fit
+PATIENCE = 100.0  # seconds for the fits of one case
 RUNS = 3
 Params = np.ndarray
 SMALL = "laplace, 100,000 rows"  # where the others take minutes for a million
@@ -196,5 +196,9 @@ if __name__ == "__main__":
         from report import conditions
         from tables import publish_peers
 
-        RAW.write_text(json.dumps({"conditions": conditions(), "versions": versions(), "peers": measure()}, indent=1))
+        RAW.write_text(
+            json.dumps(
+                {"conditions": conditions(), "versions": versions(), "patience": PATIENCE, "peers": measure()}, indent=1
+            )
+        )
         print(publish_peers())

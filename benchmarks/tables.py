@@ -308,7 +308,7 @@ def peers_table(raw: Row) -> str:
     for row in raw["peers"]:
         name = row["case"].replace("_", " ")
         if "seconds" not in row:
-            rows.append((name, row["peer"], "failed" if "error" in row else "> 300,000", "", ""))
+            rows.append((name, row["peer"], "failed" if "error" in row else f"> {1e3 * raw['patience']:,.0f}", "", ""))
             continue
         ratio = row["seconds"] / least[row["case"]]
         rows.append((name, row["peer"], milliseconds(row["seconds"]), f"**{ratio:.1f}**", f"{row['off']:.0e}"))
