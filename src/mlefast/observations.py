@@ -59,10 +59,16 @@ class Observations:
     def _tally(self) -> tuple[NDArray[Any], NDArray[Any] | None]:
         return tally(self.y, self.weights)
 
+    @cached_property
+    def _known_totals(self) -> dict[Likelihood, Totals]:
+        return {}
+
     def totals(self, likelihood: Likelihood) -> Totals:
-        """What of y and the weights the likelihood needs; counts are looked at once each."""
-        y, weights = self._tally if likelihood.whole else (self.y, self.weights)
-        return likelihood.totals(y, weights, self.nobs)
+        """What of y and the weights the likelihood needs, summed once; counts are looked at once each."""
+        if likelihood not in self._known_totals:
+            y, weights = self._tally if likelihood.whole else (self.y, self.weights)
+            self._known_totals[likelihood] = likelihood.totals(y, weights, self.nobs)
+        return self._known_totals[likelihood]
 
     @property
     def present(self) -> int:

@@ -92,7 +92,11 @@ class Likelihood:
 
     def totals(self, y: NDArray[Any], weights: NDArray[Any] | None, nobs: float) -> Totals:
         """Sums over the rows of y with these weights."""
-        return Totals(nobs, _total(self.constant, y, weights), _total(self.saturated, y, weights))
+        constant, saturated = (
+            0.0 if getattr(type(self), name) is getattr(Likelihood, name) else _total(getattr(self, name), y, weights)
+            for name in ("constant", "saturated")
+        )
+        return Totals(nobs, constant, saturated)
 
     def best_scale(self, loss: float, totals: Totals) -> float:
         """The scale of largest likelihood."""
