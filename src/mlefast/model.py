@@ -33,7 +33,7 @@ _MOST_PARAMETERS = 20_000  # of which the Hessian has 3.2 gigabytes
 _SAMPLE_ROWS = 2048  # of y, from which shape parameters get their start
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """What is fitted to what; fits happen in the coordinates of `space`."""
 

@@ -30,7 +30,7 @@ from mlefast.objective import BlockRows
 from .options import MISSING, require_choice
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Observations:
     """Columns of X and one value per row of the others; rows of weight zero are absent."""
 

@@ -202,7 +202,8 @@ cdef struct job:
     double cost         # floating-point operations per row
 
 
-cdef void evaluate_question(const void *asked, int64_t first, int64_t rows, double *memory, double *sums) noexcept nogil:
+cdef void evaluate_question(const void *asked, int64_t first, int64_t rows, double *memory,
+                            double *sums) noexcept nogil:
     cdef const question *q = <const question *>asked
     cdef workspace ws = workspace_at(q, memory)
     evaluate_block(q, first, rows, &ws, sums)

@@ -109,7 +109,8 @@ cdef int softmax_by_pairs(const softmax_question *s, int threads, double *total)
                     rows = min(<int64_t>BLOCK_ROWS, n - first)
                     tiles = (rows + SHARED_ROWS - 1) // SHARED_ROWS
                     for t in prange(tiles, schedule="dynamic", chunksize=1):
-                        softmax_part(s, first, rows, t * SHARED_ROWS, &tile, scratches + thread * scratch_size, tile_sums + t * sums)
+                        softmax_part(s, first, rows, t * SHARED_ROWS, &tile, scratches + thread * scratch_size,
+                                     tile_sums + t * sums)
                     for pair in prange(pairs, schedule="dynamic", chunksize=1):
                         softmax_pair(s, pair, rows, &tile, scratches + thread * scratch_size, hessian + pair * size)
                     for t in prange(1):
@@ -276,20 +277,20 @@ cdef class Softmax:
 
     cdef object hessian(self, const softmax_question *s, const double *total):
         """The symmetric matrix from the lower triangles of its blocks, each of which is symmetric."""
-        cdef int64_t k, l, i, j, a, b, m = self.size, stride = pair_stride(s)
+        cdef int64_t k, other, i, j, a, b, m = self.size, stride = pair_stride(s)
         cdef const double *pair = total + HEADER + softmax_gradient_size(s)
         cdef double value
         answer = np.empty((self.classes * m, self.classes * m))
         cdef double[:, ::1] h = answer
         for k in range(self.classes):
-            for l in range(k + 1):
+            for other in range(k + 1):
                 for i in range(m):
                     a = self.place_of(i)
                     for j in range(m):
                         b = self.place_of(j)
                         value = pair[max(a, b) * stride + min(a, b)]
-                        h[k * m + i, l * m + j] = value
-                        h[l * m + j, k * m + i] = value
+                        h[k * m + i, other * m + j] = value
+                        h[other * m + j, k * m + i] = value
                 pair += pair_size(s)
         return answer
 

@@ -27,7 +27,7 @@ _LEVEL = 0.05
 _CHUNK = 1 << 18  # draws at a time
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Sparsity:
     """A kernel estimate of the density of the errors at zero, and its bandwidth, in units of y."""
 

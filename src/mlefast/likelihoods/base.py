@@ -19,7 +19,7 @@ Amount = TypeVar("Amount", float, Vector)  # of all rows, or of each
 _CHUNK = 1 << 16  # values of y that are looked at together
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Totals:
     """What of y and the weights enters the negative log-likelihood besides the loss, summed over the rows."""
 

@@ -18,7 +18,7 @@ Matrix = NDArray[np.float64]
 Precision = Literal["double", "mixed"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Moments:
     """Negative log-likelihood, gradient and Hessian at some parameters.
 

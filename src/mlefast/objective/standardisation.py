@@ -22,7 +22,7 @@ from .protocol import Matrix, Vector
 _SAMPLE_ROWS = 512
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Standardisation:
     """Column j becomes (x - centre_j) scale_j; parameters are [intercept, slopes] or [slopes], `equations` times."""
 

@@ -20,7 +20,7 @@ _STUCK = 1e-3  # of a step, or of the gap asked for without a balance: there is 
 _MOST_STEPS = 80
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class InteriorPoint:
     """The end of the path; `stiffness` is the weight of each row in the last step, large where r = 0."""
 

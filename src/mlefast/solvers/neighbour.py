@@ -22,7 +22,7 @@ _NOTHING = 1e-3  # of the mean residual, what is nothing in a sample that was so
 _TIES = 4  # times p rows without a residual are more than a vertex needs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Neighbour:
     """A point near the optimum, and what leads from there to it.
 

@@ -27,7 +27,7 @@ class Iteration:
 Progress = Callable[[Iteration], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Expansion:
     """The second order at a point: the information and the Newton step -H^-1 g, both from one pass there.
 
@@ -40,7 +40,7 @@ class Expansion:
     precision: Precision
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Solution:
     """The last point, what a pass found there, and the expansion at it or within 1e-6 of it (relative)."""
 

@@ -36,7 +36,7 @@ _EDGES = 10  # times p contradicted rows are as well handled by edges as by anot
 _BLOCK = 1 << 15  # rows whose vectors stay in the cache
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class QuantileSolution:
     """The optimum.
 
@@ -92,7 +92,7 @@ def _merge_equal_rows(objective: PiecewiseLinear) -> tuple[PiecewiseLinear, Inde
     return objective.take(first, np.bincount(which, objective.weights).astype(np.float64)), first, which
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Found:
     """An optimum without its proof."""
 

@@ -26,7 +26,7 @@ _CANDIDATES = 3  # times p rows are looked at first for a basis
 _PIVOTS = 50  # times p, and some more: then something is wrong
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Vertex:
     """A basic solution: parameters, the slope of each row, the basic rows, and whether it is optimal.
 
