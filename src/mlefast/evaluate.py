@@ -61,7 +61,7 @@ def evaluate(
     offset : array-like of shape (n,), optional
         Known part of the linear predictor.
     scale : float, default 1.0
-        Scale of the distribution: sigma of Gaussian, the dispersion of Gamma; others have none.
+        Scale of the distribution: sigma of Gaussian, b of Laplace, the dispersion of Gamma; others have none.
     threads : int, optional
         Default: what the machine, OMP_NUM_THREADS and a container allow. The answer does not depend on it.
 
