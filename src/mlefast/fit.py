@@ -21,7 +21,6 @@ from .assessment import assess, has_constant, null_model
 from .model import specify
 from .observations import observe
 from .options import read_flag, read_max_iter, read_multistart, read_tol, require_choice, resolve_threads
-from .quantile_fit import fit_quantile
 from .result import Result
 from .search import find_maximum
 
@@ -148,6 +147,8 @@ def fit(
     data = observe(X, y, family, weights=weights, offset=offset, exposure=exposure, missing=missing, names=names)
     model = specify(data, family, intercept, team)
     if isinstance(family, Laplace):
+        from .quantile_fit import fit_quantile  # whose modules nobody else needs
+
         _require_no_start(solver, start)
         result = Result(
             family=family,

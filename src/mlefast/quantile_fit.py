@@ -11,19 +11,13 @@ from numpy.typing import NDArray
 
 from mlefast.data import require_finite
 from mlefast.errors import DataError
-from mlefast.inference import (
-    Certificate,
-    Separation,
-    bootstrap_covariance,
-    coefficient_ranges,
-    estimate_sparsity,
-    find_aliases,
-    iid_covariance,
-    kernel_covariance,
-)
+from mlefast.inference import Certificate, Separation, find_aliases
+from mlefast.inference.sparsity import bootstrap_covariance, estimate_sparsity, iid_covariance, kernel_covariance
+from mlefast.inference.uniqueness import coefficient_ranges
 from mlefast.likelihoods import Laplace, Totals
 from mlefast.objective import Information, Matrix, MemoryPiecewise, PiecewiseLinear, Vector, total
-from mlefast.solvers import QuantileSolution, minimise_quantile, neighbour_of
+from mlefast.solvers.neighbour import neighbour_of
+from mlefast.solvers.quantile import QuantileSolution, minimise_quantile
 
 from .assessment import has_constant
 from .model import Model

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Optimisation: solvers see an objective, never data."""
+"""Optimisation: solvers see an objective, never data.
+
+What only quantile regression needs is imported where it is used, from `quantile`.
+"""
 
 from .choose import SOLVERS, choose_solver
 from .irls import expand, irls, sample_start
 from .lbfgs import lbfgs
 from .multistart import Optimum, scattered_starts, search, spread_of_starts
-from .neighbour import neighbour_of
 from .protocol import Expansion, Iteration, Progress, Solution
-from .quantile import QuantileSolution, minimise_quantile
 
 __all__ = [
     "SOLVERS",
@@ -15,14 +16,11 @@ __all__ = [
     "Iteration",
     "Optimum",
     "Progress",
-    "QuantileSolution",
     "Solution",
     "choose_solver",
     "expand",
     "irls",
     "lbfgs",
-    "minimise_quantile",
-    "neighbour_of",
     "sample_start",
     "scattered_starts",
     "search",
