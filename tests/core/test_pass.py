@@ -256,8 +256,15 @@ def test_facts_of_a_vector(core: ModuleType, dtype: str) -> None:
         assert (total, zeros, ones, fractions) == (v.sum(dtype=float), (v == 0).sum(), (v == 1).sum(), 0)
     mixed = np.array([0.5, -1.25, 2.0**52, 2.0**52 - 0.5, -3.0, 1e300, np.inf, np.nan, 4e-320])
     assert core.describe(mixed)[5] == 4
-    with_gap = np.array([3.0, np.nan, 1.0])
-    assert core.describe(with_gap)[:2] == (1.0, 3.0) and math.isnan(core.describe(with_gap)[2])
+    # the same of whole chunks, which are read by vectors, and of their rest
+    finite = np.nan_to_num(mixed, nan=0.25, posinf=-7.0)
+    for copies in (40, 83):
+        least, greatest, total, zeros, ones, fractions = core.describe(np.tile(finite, copies))
+        assert (least, greatest, zeros, ones, fractions) == (-7.0, 1e300, 0, 0, 5 * copies)
+        assert total == pytest.approx(math.fsum(finite) * copies, rel=copies * 2.0**-53)  # one rounding each at most
+    for copies in (1, 200):
+        with_gap = np.tile([3.0, np.nan, 1.0], copies)
+        assert core.describe(with_gap)[:2] == (1.0, 3.0) and math.isnan(core.describe(with_gap)[2])
 
 
 def test_outer_products_of_the_scores(core: ModuleType) -> None:

@@ -177,7 +177,7 @@ def _safe_share(objective: Objective, params: Vector, step: Vector) -> float:
 def sample_start(objective: Objective, start: Vector) -> tuple[Vector, Information | None]:
     """A better start from a few of the rows, and the information there: 1/16 of them saves two or three passes."""
     information = None
-    for stride in _STRIDES:
+    for stride in _STRIDES[:1] if objective.quadratic else _STRIDES:  # one step from anywhere ends a quadratic loss
         rows = objective.rows // stride
         if rows < max(_SAMPLE_ROWS, _ROWS_PER_COLUMN * objective.size):
             continue
@@ -185,7 +185,7 @@ def sample_start(objective: Objective, start: Vector) -> tuple[Vector, Informati
         solution = irls(part, start, tol=0.1, max_iter=8)
         # a sample may be separated or lack a column where the whole is not: then it says nothing, so do without it
         if solution.converged and solution.information.definite and solution.information.kept.all():
-            gain, _, _ = part.scan(solution.expansion.params, solution.expansion.step)
-            if gain < _SEPARATED:
+            expansion = solution.expansion
+            if objective.quadratic or part.scan(expansion.params, expansion.step)[0] < _SEPARATED:
                 start, information = solution.params, solution.information.times(stride)
     return start, information

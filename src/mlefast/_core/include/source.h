@@ -83,25 +83,55 @@ static void read_column(const column *c, int64_t first, int rows, double *to, in
 /* What the checks of a vector ask for, from one reading. A NaN makes the sum NaN and is neither least nor greatest. */
 typedef struct { double least, greatest, sum; int64_t zeros, ones, fractions; } vector_facts;
 
+enum { FACTS_ROWS = 256 };
+
+/* The facts of one number; NaN is neither least nor greatest. */
+INLINE void add_fact(double x, vector_facts *facts) {
+    const double integers = 0x1p52; /* from here on all doubles are whole; adding it rounds to a whole number */
+    if (x < facts->least) facts->least = x;
+    if (x > facts->greatest) facts->greatest = x;
+    facts->sum += x;
+    facts->zeros += x == 0.0;
+    facts->ones += x == 1.0;
+    facts->fractions += fabs(x) < integers && fabs(x) + integers - integers != fabs(x);
+}
+
+/* The facts of FACTS_ROWS numbers, in vectors: every check of y, weights or offset reads them by this. */
+static void add_chunk_facts(const double *chunk, vector_facts *facts) {
+    const vd zero = vd_zero(), one = vd_set(1.0), integers = vd_set(0x1p52);
+    vd least = vd_set(facts->least), greatest = vd_set(facts->greatest);
+    vd sum = zero, zeros = zero, ones = zero, below = zero, whole = zero;
+    double lanes[2][VD_LANES];
+    for (int i = 0; i < FACTS_ROWS; i += VD_LANES) {
+        vd x = vd_load(chunk + i), size = vd_abs(x), rounded = vd_sub(vd_add(size, integers), integers);
+        vi small = vd_less(size, integers);
+        least = vd_select(vd_less(x, least), x, least);
+        greatest = vd_select(vd_less(greatest, x), x, greatest);
+        sum = vd_add(sum, x);
+        zeros = vd_add(zeros, vd_mask(vd_equal(x, zero), one));
+        ones = vd_add(ones, vd_mask(vd_equal(x, one), one));
+        below = vd_add(below, vd_mask(small, one));
+        whole = vd_add(whole, vd_mask(small, vd_mask(vd_equal(rounded, size), one)));
+    }
+    vd_store(lanes[0], least);
+    vd_store(lanes[1], greatest);
+    for (int k = 0; k < VD_LANES; ++k) {
+        if (lanes[0][k] < facts->least) facts->least = lanes[0][k];
+        if (lanes[1][k] > facts->greatest) facts->greatest = lanes[1][k];
+    }
+    facts->sum += vd_sum(sum);
+    facts->zeros += (int64_t)vd_sum(zeros), facts->ones += (int64_t)vd_sum(ones);
+    facts->fractions += (int64_t)(vd_sum(below) - vd_sum(whole));
+}
+
 static void add_facts(const column *c, int64_t first, int64_t rows, vector_facts *facts) {
-    double chunk[256];
-    for (int64_t done = 0; done < rows; done += 256) {
-        int count = rows - done < 256 ? (int)(rows - done) : 256;
-        double least = facts->least, greatest = facts->greatest, sum = 0.0;
-        int zeros = 0, ones = 0, fractions = 0;
-        const double integers = 0x1p52; /* from here on all doubles are whole; adding it rounds to a whole number */
+    double chunk[FACTS_ROWS];
+    for (int64_t done = 0; done < rows; done += FACTS_ROWS) {
+        int count = rows - done < FACTS_ROWS ? (int)(rows - done) : FACTS_ROWS;
         read_column(c, first + done, count, chunk, 1);
-        for (int i = 0; i < count; ++i) {
-            double x = chunk[i];
-            least = x < least ? x : least;
-            greatest = x > greatest ? x : greatest;
-            sum += x;
-            zeros += x == 0.0;
-            ones += x == 1.0;
-            fractions += fabs(x) < integers && fabs(x) + integers - integers != fabs(x);
-        }
-        facts->least = least, facts->greatest = greatest, facts->sum += sum;
-        facts->zeros += zeros, facts->ones += ones, facts->fractions += fractions;
+        if (count == FACTS_ROWS) add_chunk_facts(chunk, facts);
+        else
+            for (int i = 0; i < count; ++i) add_fact(chunk[i], facts);
     }
 }
 
