@@ -6,6 +6,7 @@ What only quantile regression needs, `sparsity` and `uniqueness`, is imported wh
 
 from .certificate import Certificate, certify
 from .rank import Alias, find_aliases, spans_constant
+from .reach import reach_margin
 from .separation import Separation, judge_existence
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "certify",
     "find_aliases",
     "judge_existence",
+    "reach_margin",
     "spans_constant",
 ]

@@ -5,6 +5,7 @@ from .base import RowsObjective
 from .blocks import BlockRows
 from .information import Information, ProductInformation
 from .memory import MemoryObjective
+from .passes import Passes
 from .piecewise import MemoryPiecewise, PiecewiseLinear, total
 from .protocol import Matrix, Moments, Objective, Precision, Vector
 from .shape import ShapeObjective
@@ -19,6 +20,7 @@ __all__ = [
     "MemoryPiecewise",
     "Moments",
     "Objective",
+    "Passes",
     "PiecewiseLinear",
     "Precision",
     "ProductInformation",

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .passes import Passes
+
 if TYPE_CHECKING:
     from .information import ProductInformation
 
@@ -23,7 +25,8 @@ class Moments:
     """Negative log-likelihood, gradient and Hessian at some parameters.
 
     `loss` is the sum over the rows from which the NLL follows, such as half the squared errors, and `scale` the scale
-    of largest likelihood for it, at which all the others are.
+    of largest likelihood for it, at which all the others are. `reach`, known from order 1 on, bounds how far a step v
+    can move any linear predictor: (x_i'v)^2 <= reach v'H v with H the Hessian at these parameters.
     """
 
     nll: float
@@ -31,13 +34,14 @@ class Moments:
     hessian: Matrix | None = None
     loss: float = math.nan
     scale: float = 1.0
+    reach: float = math.inf
 
 
 class Objective(Protocol):
     """The negative log-likelihood as a function of the parameters, in coordinates that suit a solver."""
 
     size: int  # number of parameters
-    passes: float  # how often the rows have been read so far; a sample of them counts as its share
+    passes: Passes  # how often the rows have been read so far; a sample of them counts as its share
     nobs: float  # the sum of the weights, or the number of rows
     precision: Precision  # what the numbers in the data deserve
     convex: bool  # whether the NLL is
