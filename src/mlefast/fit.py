@@ -83,7 +83,8 @@ def fit(
         From how many scattered starts to search, for likelihoods that may have several maxima; the best is returned and
         `optima` lists all. Where the negative log-likelihood is convex one start is enough, and the summary says so.
     tol : float, default 1e-6
-        Fit until the estimate is within `tol` standard errors of the exact maximum.
+        Fit until the estimate is within `tol` standard errors of the exact maximum. (Laplace ends at it exactly, in a
+        number of steps that needs no limit, so `tol`, `max_iter` and `progress` are not for it.)
     max_iter : int, default 100
         Iterations after which to give up, with a warning.
     covariance : {"fisher", "HC0", "iid", "kernel", "bootstrap"}, optional
