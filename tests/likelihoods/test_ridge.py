@@ -87,6 +87,9 @@ def test_gaussian_is_classical_ridge_regression(intercept: bool) -> None:
     assert result.scale == pytest.approx(np.sqrt(sigma2), rel=1e-9)
     assert np.allclose(result.covariance, sigma2 * np.linalg.inv(gram + prior), rtol=1e-8)
     assert result.df_resid == pytest.approx(weights.sum() - effective)
+    if intercept:  # the model without slopes has no penalty
+        mean = weights @ y / weights.sum()
+        assert result.null_deviance == pytest.approx(weights @ (y - mean) ** 2, rel=1e-9)
     assert result.deviance == pytest.approx(weights @ (y - design @ wanted) ** 2, rel=1e-9)
 
 
