@@ -30,6 +30,8 @@ from .likelihoods import (
     StudentT,
     UserLikelihood,
 )
+from .penalties import Firth, Ridge
+from .profile import Profile, profile
 from .result import Result
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "ConvergenceWarning",
     "DataError",
     "Evaluation",
+    "Firth",
     "FormulaError",
     "Gamma",
     "Gaussian",
@@ -49,8 +52,10 @@ __all__ = [
     "NegativeBinomial",
     "OptionError",
     "Poisson",
+    "Profile",
     "RankWarning",
     "Result",
+    "Ridge",
     "SeparationWarning",
     "StudentT",
     "UserLikelihood",
@@ -61,5 +66,6 @@ __all__ = [
     "likelihood",
     "loglik",
     "nll",
+    "profile",
     "show_config",
 ]

@@ -15,6 +15,7 @@ from mlefast.solvers import Solution, irls
 
 from .existence import judge
 from .model import Model
+from .penalised import Prior, added, effective_parameters
 
 _SAMPLE_ROWS = 2048
 
@@ -36,21 +37,23 @@ def assess(
     tol: float,
     covariance: str,
     corrected: bool,
+    prior: Prior | None = None,
 ) -> dict[str, Any]:
     """The fields of a Result that depend on the solution.
 
     At the solution rows may have no information left, as on the way to infinity. That says nothing about the columns:
     where it is in doubt, the rank comes from information that is the same in all rows. With `corrected` the scale has
-    nobs - rank in its denominator.
+    nobs - rank in its denominator. With a `prior` the rank counts what it determines, and its effective number of
+    parameters takes the place of the rank in the denominator.
     """
     space, names = model.coordinates, model.names
     information, gradient = solution.information, solution.moments.gradient
     assert gradient is not None
-    columns = None if information.kept.all() and information.definite else _columns(model, objective)
-    separation = judge(model, objective, solution, columns, null.scale)
+    columns = None if information.kept.all() and information.definite else _columns(model, objective, prior)
+    separation = judge(model, objective, solution, columns, null.scale, None if prior is None else prior.free)
     if columns is None:
         settled = separation.verdict in ("exists", "local")
-        columns = information if settled else _columns(model, objective)
+        columns = information if settled else _columns(model, objective, prior)
     if separation.direction is not None:
         separation = dataclasses.replace(separation, direction=separation.direction.reshape(model.shape))
     information = information.among(columns.kept)
@@ -71,7 +74,8 @@ def assess(
         tuple(name for name, keep in zip(names, kept, strict=True) if keep),
         tol,
     )
-    freedom = model.data.nobs - columns.rank
+    effective = None if prior is None else effective_parameters(prior, solution, information)
+    freedom = model.data.nobs - (columns.rank if effective is None else effective)
     correction = (model.data.nobs / freedom if freedom > 0.0 else math.nan) if corrected else 1.0
     params = space.to_user(params)
     spread = space.covariance_to_user(_sandwich(objective, solution, inverse) if covariance == "HC0" else inverse)
@@ -88,6 +92,8 @@ def assess(
         "scale": solution.moments.scale * math.sqrt(correction),
         "llf": -solution.moments.nll,
         "deviance": _deviance(model, solution, model.size),
+        "df_effective": effective,
+        "penalty_value": 0.0 if prior is None else added(prior, solution),
     }
 
 
@@ -97,18 +103,22 @@ def _sandwich(objective: RowsObjective | ShapeObjective, solution: Solution, inv
     return inverse @ objective.outer_products(solution.params, solution.moments) @ inverse
 
 
-def _columns(model: Model, objective: RowsObjective | ShapeObjective) -> Information:
-    """The information that is the same in all rows and classes, and that of the shape parameters for themselves."""
+def _columns(model: Model, objective: RowsObjective | ShapeObjective, prior: Prior | None = None) -> Information:
+    """The information that is the same in all rows and classes, that of the shape parameters for themselves, and that
+    of a prior.
+    """
+    held = np.zeros(model.size) if prior is None else prior.curvature
+    several = int(np.count_nonzero(held))
     equal = model.equally_informed(model.intercept)
     hessian = equal.moments(np.zeros(equal.size), 2).hessian
     assert hessian is not None
     objective.passes += equal.passes
     if model.equations > 1:
         repeated = np.kron(np.eye(model.equations), hessian).astype(np.float64)
-        return Information(repeated, most=model.data.present * model.equations)
+        return Information(repeated + np.diag(held), most=model.data.present * model.equations + several)
     padded = np.eye(model.size)
     padded[: equal.size, : equal.size] = hessian
-    return Information(padded, most=model.data.present + model.estimated)
+    return Information(padded + np.diag(held), most=model.data.present + model.estimated + several)
 
 
 def has_constant(model: Model, objective: RowsObjective | ShapeObjective) -> bool:
@@ -141,15 +151,15 @@ def _without_slopes(model: Model, solution: Solution) -> NullModel:
     return NullModel(-likelihood.at_scale(loss, totals, scale)[0], 2.0 * (loss - totals.saturated), scale)
 
 
-def null_model(model: Model, solution: Solution) -> NullModel:
-    """The model that has an intercept and the offset only."""
+def null_model(model: Model, solution: Solution | None) -> NullModel:
+    """The model that has an intercept and the offset only; a solution without a penalty may tell it."""
     data = model.data
-    if model.likelihood.quadratic and model.intercept:
+    if solution is not None and model.likelihood.quadratic and model.intercept:
         return _without_slopes(model, solution)
     known = model.likelihood.null_loglik(data.y, data.weights) if data.offset is None else None
     if known is not None:
         return NullModel(known, -2.0 * known, 1.0)
-    solution = irls(model.null(), model.null_start(), tol=1e-6, max_iter=100)
-    if not (solution.converged and solution.information.rank == 1 + model.estimated):
+    found = irls(model.null(), model.null_start(), tol=1e-6, max_iter=100)
+    if not (found.converged and found.information.rank == 1 + model.estimated):
         return NullModel(math.nan, math.nan, math.nan)
-    return NullModel(-solution.moments.nll, _deviance(model, solution, 1 + model.estimated), solution.moments.scale)
+    return NullModel(-found.moments.nll, _deviance(model, found, 1 + model.estimated), found.moments.scale)

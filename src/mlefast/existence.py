@@ -7,12 +7,15 @@ import dataclasses
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlefast.inference import Separation, judge_existence, reach_margin
 from mlefast.objective import Information, RowsObjective, ShapeObjective, Vector
 from mlefast.solvers import Expansion, Solution, expand
 
 from .model import Model
+
+Free = NDArray[np.bool_] | None
 
 _PERFECT = 1e-13  # of the scale without covariates: what is left of y is rounding
 _MARGIN = 1e-3  # that has to be left for what is neglected
@@ -26,21 +29,26 @@ def judge(
     solution: Solution,
     columns: Information | None,
     null_scale: float,
+    free: Free = None,
 ) -> Separation:
-    """The verdict; `columns` is the information that tells the columns' rank, if that of the solution does not."""
+    """The verdict; `columns` is the information that tells the columns' rank, if that of the solution does not.
+
+    Parameters that are not `free` have a prior, which holds them: no direction that moves them goes on for ever. So
+    the maximum exists if it does for the others alone, wherever those are held.
+    """
     likelihood, expansion = model.likelihood, solution.expansion
     if likelihood.scale_name and _is_rounding(model, solution.moments.scale, null_scale):
         return Separation("unbounded", math.nan, (likelihood.scale_name,))
     if likelihood.existence == "always":
         return Separation("exists", math.nan)
     if isinstance(objective, ShapeObjective):
-        return _judge_shape(model, objective, solution, columns)
+        return _judge_shape(model, objective, solution, columns, free)
     if likelihood.existence == "local":
         return Separation("local" if _is_definite(expansion.information, columns) else "undecided", math.nan)
-    margin = _margin_within_reach(objective, solution)
+    margin = _margin_within_reach(objective, solution) if free is None else -math.inf
     if margin > _MARGIN:
         return Separation("exists", margin)
-    return _prove(model, objective, solution.params, expansion, columns, solution.converged)
+    return _prove(model, objective, solution.params, expansion, columns, solution.converged, free)
 
 
 def _margin_within_reach(objective: RowsObjective, solution: Solution) -> float:
@@ -56,7 +64,7 @@ def _margin_within_reach(objective: RowsObjective, solution: Solution) -> float:
 
 
 def _judge_shape(
-    model: Model, objective: ShapeObjective, solution: Solution, columns: Information | None
+    model: Model, objective: ShapeObjective, solution: Solution, columns: Information | None, free: Free
 ) -> Separation:
     """With shape parameters: the coefficients at their values, and whether these are determined."""
     shapes, information = model.estimated, solution.information
@@ -69,7 +77,8 @@ def _judge_shape(
         return Separation("local", math.nan)
     memory, params = objective.split(solution.params)
     kept = None if columns is None else columns.among(np.arange(len(columns.kept)) < len(params))
-    found = _prove(model, memory, params, expand(memory, params, "double")[1], kept, solution.converged)
+    there = expand(memory, params, "double")[1]
+    found = _prove(model, memory, params, there, kept, solution.converged, None if free is None else free[:-shapes])
     if found.verdict == "exists":
         return dataclasses.replace(found, verdict="local")  # in the coefficients; jointly the NLL is not convex
     if found.direction is None:
@@ -118,20 +127,37 @@ def _prove(
     expansion: Expansion,
     columns: Information | None,
     converged: bool,
+    free: Free,
 ) -> Separation:
-    separation = _prove_at(model, objective, expansion, columns)
+    if free is not None and not free.any():
+        return Separation("exists", math.nan)
+    separation = _prove_at(model, objective, expansion, columns, free)
     if separation.verdict == "undecided" and converged:
         # a proof may come from any point, and a Newton step further is nearer to the maximum
         further = expand(objective, params + expansion.step, "double")[1]
-        separation = _prove_at(model, objective, further, columns)
+        separation = _prove_at(model, objective, further, columns, free)
     return separation
 
 
-def _prove_at(model: Model, objective: RowsObjective, expansion: Expansion, columns: Information | None) -> Separation:
+def _prove_at(
+    model: Model, objective: RowsObjective, expansion: Expansion, columns: Information | None, free: Free
+) -> Separation:
+    if free is not None:
+        expansion = _among(expansion, free)
+        columns = columns.among(free) if columns else None
     information = expansion.information
-    complete = np.array_equal(information.kept, columns.kept) if columns else information.kept.all()
+    wanted = columns.kept if columns else free if free is not None else True
+    complete = bool(np.all(information.kept == wanted))
     condition = information.condition if complete else math.inf
     space = model.space.repeated(model.equations)  # shape parameters prove nothing
     return judge_existence(
         objective, expansion.params, expansion.step, condition, expansion.precision, space, model.names
     )
+
+
+def _among(expansion: Expansion, free: NDArray[np.bool_]) -> Expansion:
+    """The expansion in the parameters that are free, where the others are held as they are."""
+    gradient = -expansion.information.times_vector(expansion.step)
+    information = expansion.information.among(free)
+    step = -information.solve(np.where(free, gradient, 0.0))
+    return Expansion(expansion.params, information, step, expansion.precision)

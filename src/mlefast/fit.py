@@ -6,7 +6,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -14,15 +13,16 @@ from numpy.typing import ArrayLike
 from mlefast import _core
 from mlefast.errors import OptionError
 from mlefast.likelihoods import Laplace, Likelihood, find_likelihood
-from mlefast.solvers import SOLVERS, Progress, choose_solver
+from mlefast.penalties import Penalty, read_penalty
+from mlefast.solvers import Progress
 
 from .advice import warn
 from .assessment import assess, has_constant, null_model
 from .model import specify
 from .observations import observe
 from .options import read_flag, read_max_iter, read_multistart, read_tol, require_choice, resolve_threads
+from .penalised import maximise
 from .result import Result
-from .search import find_maximum
 
 
 def fit(
@@ -44,6 +44,7 @@ def fit(
     max_iter: int = 100,
     covariance: str | None = None,
     scale: str | None = None,
+    penalty: Penalty | None = None,
     groups: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -94,6 +95,8 @@ def fit(
         at zero, the same in all rows or not, or from 200 samples of the rows.
     scale : {"corrected", "mle"}, optional
         For Gaussian standard errors sigma^2 = RSS / (n - p), the default, or RSS / n.
+    penalty : Ridge or Firth, optional
+        What to add to the negative log-likelihood. Not for Laplace, and with `covariance="fisher"` only.
     groups : None
         Reserved for clustered covariances.
     threads : int, optional
@@ -143,6 +146,7 @@ def fit(
     family = find_likelihood(likelihood)
     _require_supported(weight_kind, groups, progress)
     covariance, corrected = _read_covariance(family, covariance), _read_scale(family, scale)
+    penalty = read_penalty(penalty, family, covariance)
     tol, max_iter, intercept = read_tol(tol), read_max_iter(max_iter), read_flag("intercept", intercept)
     starts, team = read_multistart(multistart), resolve_threads(threads)
     data = observe(X, y, family, weights=weights, offset=offset, exposure=exposure, missing=missing, names=names)
@@ -167,18 +171,23 @@ def fit(
         warn(result, max_iter)
         return result
     objective = model.objective()
-    chosen, reason = choose_solver(solver, objective)
-    solution, optima = find_maximum(
+    solution, optima, chosen, reason, prior = maximise(
         model,
         objective,
-        partial(SOLVERS[chosen], objective, tol=tol, max_iter=max_iter, progress=progress),
+        penalty,
+        solver=solver,
         start=start,
         starts=starts,
+        tol=tol,
+        max_iter=max_iter,
+        progress=progress,
     )
 
     constant = has_constant(model, objective)
-    null = null_model(model, solution)
-    assessment = assess(model, objective, solution, null, tol=tol, covariance=covariance, corrected=corrected)
+    null = null_model(model, solution if penalty is None else None)
+    assessment = assess(
+        model, objective, solution, null, tol=tol, covariance=covariance, corrected=corrected, prior=prior
+    )
     if data.design.columns == 0 and intercept:
         null = null._replace(loglik=assessment["llf"], deviance=assessment["deviance"])
     result = Result(
@@ -201,6 +210,7 @@ def fit(
         seconds=time.perf_counter() - began,
         threads=team,
         isa=_core.ISA,
+        penalty=penalty,
         optima=tuple(replace(found, params=model.to_user(found.params)) for found in optima),
         **assessment,
     )

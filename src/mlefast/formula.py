@@ -21,6 +21,7 @@ from mlefast.data.missing import first_rows, missing_values
 from mlefast.data.table import missing_in, require_no_stray_words, table_of, to_pandas
 from mlefast.errors import DataError, FormulaError, MissingPackageError
 from mlefast.likelihoods import Likelihood
+from mlefast.penalties import Penalty
 from mlefast.solvers import Progress
 
 from .fit import fit
@@ -269,6 +270,7 @@ def fit_formula(
     max_iter: int = 100,
     covariance: str | None = None,
     scale: str | None = None,
+    penalty: Penalty | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Result:
@@ -284,7 +286,7 @@ def fit_formula(
         As in `fit`, or the name of a column.
     missing : {"raise", "drop"}, default "raise"
         What to do with rows in which a column of the formula, the weights, the offset or the exposure is missing.
-    likelihood, weight_kind, solver, start, multistart, tol, max_iter, covariance, scale, threads, progress
+    likelihood, weight_kind, solver, start, multistart, tol, max_iter, covariance, scale, penalty, threads, progress
         As in `fit`.
 
     Returns
@@ -357,6 +359,7 @@ def fit_formula(
             max_iter=max_iter,
             covariance=covariance,
             scale=scale,
+            penalty=penalty,
             threads=threads,
             progress=progress,
         )

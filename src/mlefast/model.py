@@ -14,6 +14,7 @@ from mlefast.errors import DataError
 from mlefast.likelihoods import Categorical, Likelihood, Totals, UserLikelihood
 from mlefast.objective import (
     BlockRows,
+    JeffreysObjective,
     MemoryObjective,
     Moments,
     RowsObjective,
@@ -103,6 +104,13 @@ class Model:
             absent=data.absent,
             space=space,
         )
+
+    def with_jeffreys(self, objective: RowsObjective) -> JeffreysObjective:
+        """The negative log-likelihood with Jeffreys' prior."""
+        scale = np.hstack([np.zeros(int(self.intercept)), np.log(self.space.scale)])
+        third = None if isinstance(self.likelihood, Categorical) else self.likelihood.third
+        volume = np.tile(scale, self.equations)
+        return JeffreysObjective(objective, third, self.data.weights, self.data.offset, volume)
 
     def null(self) -> MemoryObjective | ShapeObjective:
         """The model that has an intercept (and the offset) only."""

@@ -4,10 +4,12 @@
 from .base import RowsObjective
 from .blocks import BlockRows
 from .information import Information, ProductInformation
+from .jeffreys import JeffreysObjective
 from .memory import MemoryObjective
 from .passes import Passes
 from .piecewise import MemoryPiecewise, PiecewiseLinear, total
 from .protocol import Matrix, Moments, Objective, Precision, Vector
+from .ridge import RidgeObjective
 from .shape import ShapeObjective
 from .softmax import SoftmaxObjective
 from .standardisation import Standardisation, standardise
@@ -15,6 +17,7 @@ from .standardisation import Standardisation, standardise
 __all__ = [
     "BlockRows",
     "Information",
+    "JeffreysObjective",
     "Matrix",
     "MemoryObjective",
     "MemoryPiecewise",
@@ -24,6 +27,7 @@ __all__ = [
     "PiecewiseLinear",
     "Precision",
     "ProductInformation",
+    "RidgeObjective",
     "RowsObjective",
     "ShapeObjective",
     "SoftmaxObjective",
