@@ -33,7 +33,8 @@ ALLOWED = {
     "search": {"errors", "objective", "solvers", "model", "options"},
     "existence": {"objective", "solvers", "inference", "model"},
     "penalised": {"errors", "objective", "penalties", "solvers", "model", "search"},
-    "assessment": {"objective", "solvers", "inference", "model", "existence", "penalised"},
+    "refinement": {"_core", "likelihoods", "objective", "solvers", "model"},
+    "assessment": {"objective", "solvers", "inference", "model", "existence", "penalised", "refinement"},
     "advice": {"errors", "data", "result"},
     "profile": {
         "errors", "likelihoods", "objective", "penalties", "solvers", "observations", "options", "model", "result",

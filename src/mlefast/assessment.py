@@ -8,6 +8,7 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlefast.inference import certify, find_aliases, spans_constant
 from mlefast.objective import Information, Matrix, RowsObjective, ShapeObjective
@@ -16,6 +17,7 @@ from mlefast.solvers import Solution, irls
 from .existence import judge
 from .model import Model
 from .penalised import Prior, added, effective_parameters
+from .refinement import as_found, equal_triangle, in_doubt, refine
 
 _SAMPLE_ROWS = 2048
 
@@ -47,9 +49,16 @@ def assess(
     parameters takes the place of the rank in the denominator.
     """
     space, names = model.coordinates, model.names
+    information = solution.information
+    doubtful = in_doubt(information) if prior is None else not information.kept.all()
+    columns = _columns(model, objective, prior) if doubtful or not information.definite else None
+    # a penalty is no part of the rows' gradients, so that there is nothing to refine by them
+    found = as_found(model, objective, solution, columns)
+    if prior is None:
+        found = refine(model, objective, found, columns, tol=tol, null_scale=null.scale)
+    solution, params, rounding = found
     information, gradient = solution.information, solution.moments.gradient
     assert gradient is not None
-    columns = None if information.kept.all() and information.definite else _columns(model, objective, prior)
     separation = judge(model, objective, solution, columns, null.scale, None if prior is None else prior.free)
     if columns is None:
         settled = separation.verdict in ("exists", "local")
@@ -62,24 +71,22 @@ def assess(
 
     step = space.to_user(-information.solve(gradient))
     step[vanished] = math.inf  # there is a gradient, and no information
-    params = solution.params.copy()
-    for j, vector in columns.null_vectors():
-        params += params[j] * vector  # the same eta without the column left out
-    inverse = information.inverse()
+    root = space.root_to_user(information.root())
     certificate = certify(
         step[kept],
-        np.sqrt(np.diagonal(space.covariance_to_user(inverse)))[kept],
+        np.sqrt(np.square(root).sum(axis=1))[kept],
         gradient[kept],
         solution.decrement,
         tuple(name for name, keep in zip(names, kept, strict=True) if keep),
         tol,
+        rounding[kept],
     )
     effective = None if prior is None else effective_parameters(prior, solution, information)
     freedom = model.data.nobs - (columns.rank if effective is None else effective)
     correction = (model.data.nobs / freedom if freedom > 0.0 else math.nan) if corrected else 1.0
-    params = space.to_user(params)
-    spread = space.covariance_to_user(_sandwich(objective, solution, inverse) if covariance == "HC0" else inverse)
-    spread = spread * correction if covariance == "fisher" else spread
+    spread = (
+        root @ _meat(objective, solution, information) @ root.T if covariance == "HC0" else root @ root.T * correction
+    )
     spread[~information.kept] = spread[:, ~information.kept] = params[~kept] = np.nan
     return {
         "params": params.reshape(model.shape),
@@ -97,10 +104,13 @@ def assess(
     }
 
 
-def _sandwich(objective: RowsObjective | ShapeObjective, solution: Solution, inverse: Matrix) -> Matrix:
-    """H^-1 M H^-1 with M the sum of the outer products of the scores (White, Econometrica 1982)."""
+def _meat(objective: RowsObjective | ShapeObjective, solution: Solution, information: Information) -> Matrix:
+    """A' M A with A A' = H^-1 and M the sum of the outer products of the scores, of the sandwich H^-1 M H^-1 (White,
+    Econometrica 1982).
+    """
     assert isinstance(objective, RowsObjective)
-    return inverse @ objective.outer_products(solution.params, solution.moments) @ inverse
+    root = information.root()
+    return root.T @ objective.outer_products(solution.params, solution.moments) @ root
 
 
 def _columns(model: Model, objective: RowsObjective | ShapeObjective, prior: Prior | None = None) -> Information:
@@ -113,12 +123,22 @@ def _columns(model: Model, objective: RowsObjective | ShapeObjective, prior: Pri
     hessian = equal.moments(np.zeros(equal.size), 2).hessian
     assert hessian is not None
     objective.passes += equal.passes
-    if model.equations > 1:
-        repeated = np.kron(np.eye(model.equations), hessian).astype(np.float64)
-        return Information(repeated + np.diag(held), most=model.data.present * model.equations + several)
-    padded = np.eye(model.size)
-    padded[: equal.size, : equal.size] = hessian
-    return Information(padded + np.diag(held), most=model.data.present + model.estimated + several)
+    many, held = np.eye(model.equations, dtype=np.float64), np.diag(held)
+    most = model.data.present * model.equations + model.estimated + several
+    if prior is None and in_doubt(Information(hessian, most=model.data.present)):
+        objective.passes = objective.passes.plus(2)
+        triangle, noise = equal_triangle(model)
+        noise = np.hstack([np.tile(noise, model.equations), np.zeros(model.estimated)])
+        return Information.of_triangle(_padded(np.kron(many, triangle), model.estimated), noise, most=most)
+    return Information(_padded(np.kron(many, hessian), model.estimated) + held, most=most)
+
+
+def _padded(matrix: NDArray[np.floating[Any]], others: int) -> Matrix:
+    """The matrix, and the identity for as many parameters behind it."""
+    size = len(matrix) + others
+    padded = np.eye(size)
+    padded[: len(matrix), : len(matrix)] = matrix
+    return padded
 
 
 def has_constant(model: Model, objective: RowsObjective | ShapeObjective) -> bool:

@@ -148,7 +148,7 @@ def _prove_at(
     information = expansion.information
     wanted = columns.kept if columns else free if free is not None else True
     complete = bool(np.all(information.kept == wanted))
-    condition = information.condition if complete else math.inf
+    condition = information.magnification if complete else math.inf
     space = model.space.repeated(model.equations)  # shape parameters prove nothing
     return judge_existence(
         objective, expansion.params, expansion.step, condition, expansion.precision, space, model.names

@@ -3,6 +3,7 @@
 
 from .base import RowsObjective
 from .blocks import BlockRows
+from .doubled import Doubled, add, multiply, sum_rows, two_product, two_sum
 from .information import Information, ProductInformation
 from .jeffreys import JeffreysObjective
 from .memory import MemoryObjective
@@ -16,6 +17,7 @@ from .standardisation import Standardisation, standardise
 
 __all__ = [
     "BlockRows",
+    "Doubled",
     "Information",
     "JeffreysObjective",
     "Matrix",
@@ -33,6 +35,11 @@ __all__ = [
     "SoftmaxObjective",
     "Standardisation",
     "Vector",
+    "add",
+    "multiply",
     "standardise",
+    "sum_rows",
     "total",
+    "two_product",
+    "two_sum",
 ]
