@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mlefast.inference import certify, find_aliases, spans_constant
-from mlefast.objective import Information, Matrix, RowsObjective, ShapeObjective
+from mlefast.objective import Matrix, RowsObjective, ShapeObjective
 from mlefast.solvers import Solution, irls
 
 from .existence import judge
+from .limit import column_rank, find_limit
 from .model import Model
 
 _SAMPLE_ROWS = 2048
@@ -44,18 +44,21 @@ def assess(
     nobs - rank in its denominator.
     """
     space, names = model.coordinates, model.names
-    information, gradient = solution.information, solution.moments.gradient
-    assert gradient is not None
-    columns = None if information.kept.all() and information.definite else _columns(model, objective)
+    information = solution.information
+    columns = None if information.kept.all() and information.definite else column_rank(model, objective)
     separation = judge(model, objective, solution, columns, null.scale)
     if columns is None:
         settled = separation.verdict in ("exists", "local")
-        columns = information if settled else _columns(model, objective)
-    if separation.direction is not None:
-        separation = dataclasses.replace(separation, direction=separation.direction.reshape(model.shape))
-    information = information.among(columns.kept)
-    kept = columns.kept
-    vanished = kept & ~information.kept
+        columns = information if settled else column_rank(model, objective)
+    kept, ends = columns.kept, np.zeros(model.size)
+    determined = kept
+    if separation.verdict == "separated":
+        limit = find_limit(model, objective, solution, columns, separation, tol)
+        objective, solution, separation, ends = limit.objective, limit.solution, limit.separation, limit.ends
+        determined = kept & ~limit.moved
+    information, gradient = solution.information.among(kept), solution.moments.gradient
+    assert gradient is not None
+    vanished = determined & ~information.kept
 
     step = space.to_user(-information.solve(gradient))
     step[vanished] = math.inf  # there is a gradient, and no information
@@ -64,11 +67,11 @@ def assess(
         params += params[j] * vector  # the same eta without the column left out
     inverse = information.inverse()
     certificate = certify(
-        step[kept],
-        np.sqrt(np.diagonal(space.covariance_to_user(inverse)))[kept],
-        gradient[kept],
+        step[determined],
+        np.sqrt(np.diagonal(space.covariance_to_user(inverse)))[determined],
+        gradient[determined],
         solution.decrement,
-        tuple(name for name, keep in zip(names, kept, strict=True) if keep),
+        tuple(name for name, keep in zip(names, determined, strict=True) if keep),
         tol,
     )
     freedom = model.data.nobs - columns.rank
@@ -76,7 +79,9 @@ def assess(
     params = space.to_user(params)
     spread = space.covariance_to_user(_sandwich(objective, solution, inverse) if covariance == "HC0" else inverse)
     spread = spread * correction if covariance == "fisher" else spread
-    spread[~information.kept] = spread[:, ~information.kept] = params[~kept] = np.nan
+    lost = ~determined | vanished
+    params += ends
+    spread[lost] = spread[:, lost] = params[~kept] = np.nan
     return {
         "params": params.reshape(model.shape),
         "covariance": spread,
@@ -95,20 +100,6 @@ def _sandwich(objective: RowsObjective | ShapeObjective, solution: Solution, inv
     """H^-1 M H^-1 with M the sum of the outer products of the scores (White, Econometrica 1982)."""
     assert isinstance(objective, RowsObjective)
     return inverse @ objective.outer_products(solution.params, solution.moments) @ inverse
-
-
-def _columns(model: Model, objective: RowsObjective | ShapeObjective) -> Information:
-    """The information that is the same in all rows and classes, and that of the shape parameters for themselves."""
-    equal = model.equally_informed(model.intercept)
-    hessian = equal.moments(np.zeros(equal.size), 2).hessian
-    assert hessian is not None
-    objective.passes += equal.passes
-    if model.equations > 1:
-        repeated = np.kron(np.eye(model.equations), hessian).astype(np.float64)
-        return Information(repeated, most=model.data.present * model.equations)
-    padded = np.eye(model.size)
-    padded[: equal.size, : equal.size] = hessian
-    return Information(padded, most=model.data.present + model.estimated)
 
 
 def has_constant(model: Model, objective: RowsObjective | ShapeObjective) -> bool:

@@ -25,7 +25,10 @@ def judge(
     columns: Information | None,
     null_scale: float,
 ) -> Separation:
-    """The verdict; `columns` is the information that tells the columns' rank, if that of the solution does not."""
+    """The verdict; `columns` is the information that tells the columns' rank, if that of the solution does not.
+
+    Of a separation it says the direction only, in the coordinates of the fit; what follows from that is in limit.py.
+    """
     likelihood, expansion = model.likelihood, solution.expansion
     if likelihood.scale_name and solution.moments.scale <= _PERFECT * max(null_scale, 1e-2 * abs(model.data.mean)):
         return Separation("unbounded", math.nan, (likelihood.scale_name,))
@@ -35,7 +38,7 @@ def judge(
         return _judge_shape(model, objective, solution, columns)
     if likelihood.existence == "local":
         return Separation("local" if _is_definite(expansion.information, columns) else "undecided", math.nan)
-    return _prove(model, objective, solution.params, expansion, columns, solution.converged)
+    return prove(objective, solution.params, expansion, columns, solution.converged)
 
 
 def _judge_shape(
@@ -46,15 +49,14 @@ def _judge_shape(
     lost = _lost_shape(model, solution.params[-shapes:], information, columns)
     if lost is not None:
         return Separation("unbounded", math.nan, (lost,))
-    if not _is_definite(information, columns):
-        return Separation("undecided", math.nan)
+    definite = _is_definite(information, columns)
     if model.likelihood.existence == "local":
-        return Separation("local", math.nan)
+        return Separation("local" if definite else "undecided", math.nan)
     memory, params = objective.split(solution.params)
     kept = None if columns is None else columns.among(np.arange(len(columns.kept)) < len(params))
-    found = _prove(model, memory, params, expand(memory, params, "double")[1], kept, solution.converged)
-    if found.verdict == "exists":
-        return dataclasses.replace(found, verdict="local")  # in the coefficients; jointly the NLL is not convex
+    found = prove(memory, params, expand(memory, params, "double")[1], kept, solution.converged)
+    if found.verdict == "exists":  # in the coefficients; jointly the NLL is not convex
+        return dataclasses.replace(found, verdict="local" if definite else "undecided")
     if found.direction is None:
         return found
     return dataclasses.replace(found, direction=np.hstack([found.direction, np.zeros(shapes)]))
@@ -89,27 +91,36 @@ def _is_definite(information: Information, columns: Information | None) -> bool:
     return bool(information.among(columns.kept).kept[columns.kept].all())
 
 
-def _prove(
-    model: Model,
+def prove(
     objective: RowsObjective,
     params: Vector,
     expansion: Expansion,
     columns: Information | None,
     converged: bool,
 ) -> Separation:
-    separation = _prove_at(model, objective, expansion, columns)
+    """The verdict from the rows: of the expansion, or else of a linear programme."""
+    separation = _prove_at(objective, expansion, columns)
     if separation.verdict == "undecided" and converged:
         # a proof may come from any point, and a Newton step further is nearer to the maximum
         further = expand(objective, params + expansion.step, "double")[1]
-        separation = _prove_at(model, objective, further, columns)
-    return separation
+        separation = _prove_at(objective, further, columns)
+    return _settle(objective, expansion.step, separation) if separation.verdict == "undecided" else separation
 
 
-def _prove_at(model: Model, objective: RowsObjective, expansion: Expansion, columns: Information | None) -> Separation:
+def _prove_at(objective: RowsObjective, expansion: Expansion, columns: Information | None) -> Separation:
     information = expansion.information
     complete = np.array_equal(information.kept, columns.kept) if columns else information.kept.all()
     condition = information.condition if complete else math.inf
-    space = model.space.repeated(model.equations)  # shape parameters prove nothing
-    return judge_existence(
-        objective, expansion.params, expansion.step, condition, expansion.precision, space, model.names
-    )
+    return judge_existence(objective, expansion.params, expansion.step, condition, expansion.precision)
+
+
+def _settle(objective: RowsObjective, step: Vector, separation: Separation) -> Separation:
+    from mlefast.inference.recession import Undecided, separating_direction  # which few fits need
+
+    try:
+        direction = separating_direction(objective, step)
+    except Undecided:
+        return separation
+    if direction is None:
+        return dataclasses.replace(separation, verdict="exists")
+    return dataclasses.replace(separation, verdict="separated", direction=direction)

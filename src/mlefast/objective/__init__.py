@@ -6,7 +6,8 @@ from .blocks import BlockRows
 from .information import Information, ProductInformation
 from .memory import MemoryObjective
 from .piecewise import MemoryPiecewise, PiecewiseLinear, total
-from .protocol import Matrix, Moments, Objective, Precision, Vector
+from .protocol import LeadObjective, Leads, Matrix, Moments, Objective, Precision, Vector
+from .restricted import RestrictedSoftmax
 from .shape import ShapeObjective
 from .softmax import SoftmaxObjective
 from .standardisation import Standardisation, standardise
@@ -14,6 +15,8 @@ from .standardisation import Standardisation, standardise
 __all__ = [
     "BlockRows",
     "Information",
+    "LeadObjective",
+    "Leads",
     "Matrix",
     "MemoryObjective",
     "MemoryPiecewise",
@@ -22,6 +25,7 @@ __all__ = [
     "PiecewiseLinear",
     "Precision",
     "ProductInformation",
+    "RestrictedSoftmax",
     "RowsObjective",
     "ShapeObjective",
     "SoftmaxObjective",

@@ -19,11 +19,10 @@ from mlefast.data import Design, require_finite
 
 from .blocks import BlockRows
 from .information import ProductInformation
-from .protocol import Matrix, Moments, Precision, Vector
+from .protocol import Leads, Matrix, Moments, Precision, Vector
 from .standardisation import Standardisation
 
 _NEGLIGIBLE = (1e-3, 1e-9)  # shares of the largest part of a step below which parts are tried without
-_ROUNDING = 1e-9  # relative to the sum of its absolute terms, what counts as zero in x'd
 
 
 class RowsObjective(ABC):
@@ -132,20 +131,32 @@ class RowsObjective(ABC):
 
     def _separates(self, direction: Vector) -> bool:
         grows = False
-        for rows, x in self._blocks():
-            for leads, terms in self._leads(rows, x, direction):
-                if (leads < -_ROUNDING * terms).any():
-                    return False
-                grows = grows or bool((leads > _ROUNDING * terms).any())
+        for leads in self.leads(direction[:, np.newaxis]):
+            if leads.behind.any():
+                return False
+            grows = grows or bool(leads.ahead.any())
         return grows
 
+    def leads(self, directions: Matrix) -> Iterator[Leads]:
+        """One pass: how far the labels get ahead along some directions, of shape (size, directions)."""
+        for rows, x in self._blocks():
+            yield from self._leads(rows, x, directions)
+
     @abstractmethod
-    def _leads(
-        self, rows: NDArray[np.intp], x: NDArray[np.float64], direction: Vector
-    ) -> Iterator[tuple[Vector, Vector]]:
-        """How far each row gets ahead along the direction, for the better where positive, and the sums of the absolute
-        terms of that.
-        """
+    def _leads(self, rows: NDArray[np.intp], x: Matrix, directions: Matrix) -> Iterator[Leads]:
+        """Those of some rows."""
+
+    @abstractmethod
+    def lead_vectors(self, ids: NDArray[np.intp]) -> tuple[Matrix, NDArray[np.bool_]]:
+        """The vectors a whose products with a direction are these leads, and which of them must be zero."""
+
+    @abstractmethod
+    def total_lead(self) -> Vector:
+        """One pass: the sum of the vectors of all leads but those that must be zero, each scaled to size 1."""
+
+    def row_of(self, ids: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The rows that leads belong to."""
+        return ids
 
     @property
     def _columns(self) -> int:
@@ -155,13 +166,22 @@ class RowsObjective(ABC):
     def _blocks(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
         """Rows that are not absent, and their x in the coordinates of the parameters, with ones for the intercept."""
         self._count_pass()
-        size, columns = self._columns, self._design.columns
         for rows, block in self._design.blocks(self._step):
             index = np.arange(rows.start, rows.stop, rows.step)
-            x = np.ones((block.shape[0], size))
-            x[:, size - columns :] = block
-            if self._space is not None:
-                x[:, size - columns :] -= self._space.centre
-                x[:, size - columns :] *= self._space.scale
             present = slice(None) if self._absent is None else ~self._absent[index]
-            yield index[present], x[present]
+            yield index[present], self._in_coordinates(block[present])
+
+    def _some_rows(self, rows: NDArray[np.intp]) -> Matrix:
+        """The x of these rows, in the coordinates of the parameters, with ones for the intercept."""
+        groups = [group[rows] for group in self._design.groups]
+        block = np.concatenate(groups, axis=1, dtype=np.float64) if groups else np.zeros((len(rows), 0))
+        return self._in_coordinates(block)
+
+    def _in_coordinates(self, block: Matrix) -> Matrix:
+        size, columns = self._columns, self._design.columns
+        x = np.ones((block.shape[0], size))
+        x[:, size - columns :] = block
+        if self._space is not None:
+            x[:, size - columns :] -= self._space.centre
+            x[:, size - columns :] *= self._space.scale
+        return x

@@ -16,7 +16,7 @@ from mlefast.likelihoods import Likelihood, Totals
 
 from .base import RowsObjective
 from .blocks import BlockRows
-from .protocol import Matrix, Moments, Vector
+from .protocol import Leads, Matrix, Moments, Vector
 from .standardisation import Standardisation
 
 
@@ -105,10 +105,21 @@ class MemoryObjective(RowsObjective):
         self._count_pass()
         return self._rows.scan(params, direction, self._leaf, self._threads)
 
-    def _leads(
-        self, rows: NDArray[np.intp], x: NDArray[np.float64], direction: Vector
-    ) -> Iterator[tuple[Vector, Vector]]:
+    def _leads(self, rows: NDArray[np.intp], x: Matrix, directions: Matrix) -> Iterator[Leads]:
         """By s x'd; a row that has no open side must stand still."""
-        sides = self._likelihood.sides(self._y[rows])
-        along = x @ direction
-        yield np.where(sides == 0.0, -np.abs(along), sides * along), np.abs(x) @ np.abs(direction)
+        sides = self._likelihood.sides(self._y[rows])[:, np.newaxis]
+        along = x @ directions
+        yield Leads(rows, np.where(sides == 0.0, -np.abs(along), sides * along), np.abs(x) @ np.abs(directions))
+
+    def lead_vectors(self, ids: NDArray[np.intp]) -> tuple[Matrix, NDArray[np.bool_]]:
+        """S x; or x itself of rows that have no open side."""
+        sides = self._likelihood.sides(self._y[ids])
+        return np.where(sides == 0.0, 1.0, sides)[:, np.newaxis] * self._some_rows(ids), sides == 0.0
+
+    def total_lead(self) -> Vector:
+        """The sum of s x / max_j |x_j|."""
+        total = np.zeros(self.size)
+        for rows, x in self._blocks():
+            size = np.abs(x).max(axis=1, initial=1e-300)
+            total += (self._likelihood.sides(self._y[rows]) / size) @ x
+        return total

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 Precision = Literal["double", "mixed"]
+
+_ROUNDING = 1e-9  # relative to the sum of its absolute terms, what counts as zero in x'd
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -31,6 +34,24 @@ class Moments:
     hessian: Matrix | None = None
     loss: float = math.nan
     scale: float = 1.0
+
+
+class Leads(NamedTuple):
+    """How far labels get ahead along some directions, in numbered comparisons: a row's own, or of a row with a class."""
+
+    ids: NDArray[np.intp]  # of shape (comparisons,)
+    values: Matrix  # of shape (comparisons, directions); where the likelihood falls either way, minus the size
+    terms: Matrix  # the sums of the absolute terms of the values, which tell what is rounding
+
+    @property
+    def ahead(self) -> NDArray[np.bool_]:
+        """Where the likelihood grows for ever."""
+        return self.values > _ROUNDING * self.terms
+
+    @property
+    def behind(self) -> NDArray[np.bool_]:
+        """Where it falls."""
+        return self.values < -_ROUNDING * self.terms
 
 
 class Objective(Protocol):
@@ -78,4 +99,24 @@ class Objective(Protocol):
 
     def separating(self, step: Vector) -> Vector | None:
         """The step without its negligible parts if the likelihood grows along it for ever, otherwise None."""
+        ...
+
+
+class LeadObjective(Objective, Protocol):
+    """An objective of rows that can be separated: each comparison has a vector a, and along d it gets ahead by a'd."""
+
+    def leads(self, directions: Matrix) -> Iterator[Leads]:
+        """One pass: how far the labels get ahead along some directions, of shape (size, directions)."""
+        ...
+
+    def lead_vectors(self, ids: NDArray[np.intp]) -> tuple[Matrix, NDArray[np.bool_]]:
+        """The vectors of these comparisons, and for which of them a'd must be zero."""
+        ...
+
+    def total_lead(self) -> Vector:
+        """One pass: the sum of the vectors whose a'd may be positive, each scaled to size 1."""
+        ...
+
+    def row_of(self, ids: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The rows that comparisons belong to."""
         ...
