@@ -135,19 +135,19 @@ def _describe(
     found: Separation,
 ) -> Limit:
     """Where the parameters go along the directions that `basis` spans."""
-    from mlefast.inference.recession import signs
+    from mlefast.inference.recession import Cone
 
     space, size = model.coordinates, rows.size
     basis = np.linalg.qr(basis)[0][:size]
     basis[np.linalg.norm(basis, axis=1) <= _STILL] = 0.0
-    direction = basis @ (basis.T @ _inside(rows, directions))
-    direction /= np.abs(direction).max()
+    cone = Cone(rows, basis, _inside(rows, directions))
+    direction = cone.direction
     padding = ((0, model.size - size), (0, 0))
     in_user_units = np.array([space.to_user(v) for v in np.pad(basis, padding).T]).T
     span = np.linalg.norm(in_user_units, axis=1)
     moved = columns.kept & (span > _STILL * _sizes(space, np.pad(np.linalg.norm(basis, axis=1), padding[0])))
     ends = np.zeros(model.size)
-    way = signs(rows, direction, basis, in_user_units[moved])
+    way = cone.signs(in_user_units[moved])
     ends[moved] = np.where(way == 0.0, np.nan, np.copysign(np.inf, way))
     direction = np.pad(direction, padding[0])
     strength = np.where(moved, np.abs(direction), 0.0)

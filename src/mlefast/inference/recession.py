@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import qr
 
-from mlefast.objective import LeadObjective, Matrix, Vector
+from mlefast.objective import ROUNDING, LeadObjective, Matrix, Vector
 
 Index = NDArray[np.intp]
 _ROUNDS = 100  # of adding rows
+_ROUNDS_OF_CENTRE = 10
 _ACTIVE = 1e-6  # comparisons with smaller leads are taken to be at zero, which is then made exact
 _PRECISE = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 _TURNED = 1e-6  # of a direction's size: what counts as the other sign
@@ -35,17 +36,16 @@ def separating_direction(objective: LeadObjective, guess: Vector) -> Vector | No
     """A direction that separates, found near a guess if it is there; None if there is none. Undecided is raised."""
     rows = _WorkingSet(objective)
     rows.add(_nearest(objective, guess))
-    direction = rows.polish(guess)
+    direction = _polish(rows.vectors, guess)
     grows, worst = _check(objective, direction)
     if grows and not len(worst):
         return direction
     rows.add(worst)
     gain = objective.total_lead()
     for _ in range(_ROUNDS):
-        best = rows.best(gain)
-        if np.abs(best).max(initial=0.0) < 0.5:
-            return None  # what gains anything reaches the bounds
-        direction = rows.polish(best)
+        direction = rows.best(gain)
+        if not direction.any():
+            return None
         grows, worst = _check(objective, direction)
         if not len(worst):
             return direction if grows else None
@@ -54,44 +54,68 @@ def separating_direction(objective: LeadObjective, guess: Vector) -> Vector | No
     raise Undecided
 
 
-def signs(
-    objective: LeadObjective, direction: Vector, basis: Matrix, parameters: Matrix
-) -> NDArray[np.float64]:
-    """Where each parameter runs along the cone of directions that separate: 1 or -1, 0 if both ways are possible.
+class Cone:
+    """The directions along which no comparison falls behind, all combinations of the columns of `basis`, (size, k).
 
-    `basis`, of shape (size, k), spans the cone, `direction` lies inside; `parameters`, of shape (parameters, k), maps
-    its coordinates to those that are asked for.
+    `inside` is one of them along which every comparison gets ahead that does along any.
     """
-    inside = np.linalg.lstsq(basis, direction, rcond=None)[0]
-    inside /= np.abs(inside).max()
-    sizes = np.abs(parameters).max(axis=1)
-    here = parameters @ inside
-    answer = np.where(np.abs(here) > _TURNED * sizes, np.sign(here), 0.0)
-    if basis.shape[1] == 1:
+
+    def __init__(self, objective: LeadObjective, basis: Matrix, inside: Vector) -> None:
+        self._objective = objective
+        self._basis = basis
+        self._inside = basis.T @ inside / np.abs(basis.T @ inside).max()
+        self._rows = _WorkingSet(objective)
+        if self._is_ray:
+            return
+        self._rows.add(_nearest(objective, inside, ahead=True))
+        self._inside = self._centre()
+
+    @property
+    def _is_ray(self) -> bool:
+        return self._basis.shape[1] == 1
+
+    @property
+    def direction(self) -> Vector:
+        """A direction well inside."""
+        return _clean(self._basis @ self._inside)
+
+    def _centre(self) -> Vector:
+        """The direction along which the comparison that gets ahead least does so most, about."""
+        best, furthest = self._inside, 0.0
+        for _ in range(_ROUNDS_OF_CENTRE):
+            z = self._rows.centre(self._basis)
+            last, least = _rank(self._objective, self.direction, (self._basis @ z)[:, np.newaxis])
+            if least[0] > furthest:
+                best, furthest = z, least[0]
+            if not self._rows.add(last):
+                break
+        return best
+
+    def signs(self, parameters: Matrix) -> Vector:
+        """Where each parameter runs along the cone: 1 or -1, or 0 if both ways are possible.
+
+        `parameters`, of shape (parameters, k), maps the coordinates along the basis to them.
+        """
+        sizes = np.abs(parameters).max(axis=1)
+        here = parameters @ self._inside
+        answer = np.where(np.abs(here) > _TURNED * sizes, np.sign(here), 0.0)
+        free = set() if self._is_ray else set(np.flatnonzero(answer).tolist())
+        for _ in range(_ROUNDS):
+            points = {j: self._rows.best(-answer[j] * parameters[j], self._basis) for j in sorted(free)}
+            # those that even fewer rows hold back are settled
+            points = {j: z for j, z in points.items() if answer[j] * float(parameters[j] @ z) < -_TURNED * sizes[j]}
+            free = set(points)
+            if not free:
+                break
+            z = np.array(list(points.values())).T
+            worst, least = _rank(self._objective, self.direction, self._basis @ z, -ROUNDING)
+            reached = parameters @ z[:, ~(least < 0.0)]
+            turned = {j for j in free if (answer[j] * reached[j] < -_TURNED * sizes[j]).any()}
+            answer[list(turned)] = 0.0
+            free -= turned
+            if free and not self._rows.add(worst):
+                raise Undecided
         return answer
-    rows = _WorkingSet(objective)
-    rows.add(_nearest(objective, direction, ahead=True))
-    open_ = set(np.flatnonzero(answer).tolist())
-    for _ in range(_ROUNDS):
-        turned, candidates = [], []
-        for j in sorted(open_):
-            z = rows.best(-answer[j] * parameters[j], basis)
-            if answer[j] * float(parameters[j] @ z) < -_TURNED * sizes[j]:
-                turned.append(j)
-                candidates.append(z)
-            else:
-                open_.discard(j)  # even fewer rows hold it back
-        if not candidates:
-            break
-        points = np.array(candidates).T
-        worst, fine = _check_all(objective, direction, basis @ points)
-        reached = parameters @ points[:, fine]
-        gone = {j for j in open_ if (answer[j] * reached[j] < -_TURNED * sizes[j]).any()}
-        answer[list(gone)] = 0.0
-        open_ -= gone
-        if open_ and not rows.add(worst):
-            break
-    return answer
 
 
 class _WorkingSet:
@@ -100,25 +124,43 @@ class _WorkingSet:
     def __init__(self, objective: LeadObjective) -> None:
         self._objective = objective
         self._ids: Index = np.zeros(0, dtype=np.intp)
-        self._vectors = np.zeros((0, objective.size))
+        self.vectors = np.zeros((0, objective.size))
         self._closed = np.zeros(0, dtype=np.bool_)
 
     def add(self, ids: Index) -> bool:
         """Whether any of the comparisons is new."""
         new = np.setdiff1d(ids, self._ids)
         vectors, closed = self._objective.lead_vectors(new)
-        size = np.abs(vectors).max(axis=1, initial=0.0, keepdims=True)
-        vectors = np.divide(vectors, size, out=np.zeros_like(vectors), where=size > 0.0)
         self._ids = np.hstack([self._ids, new])
-        self._vectors = np.vstack([self._vectors, vectors])
+        self.vectors = np.vstack([self.vectors, _of_unit_size(vectors)])
         self._closed = np.hstack([self._closed, closed])
         return len(new) > 0
 
-    def best(self, gain: Vector, basis: Matrix | None = None) -> Vector:
-        """The z with |z_j| <= 1 of the largest gain'z for which no comparison falls behind along basis z."""
+    def centre(self, basis: Matrix) -> Vector:
+        """The z with |z_j| <= 1 along which, by basis z, the comparison that gets ahead least does so most."""
         from scipy.optimize import linprog
 
-        vectors = self._vectors if basis is None else self._vectors @ basis
+        vectors = _of_unit_size(self.vectors @ basis)
+        size = basis.shape[1]
+        found = linprog(
+            np.eye(size + 1)[size] * -1.0,
+            A_ub=np.column_stack([-vectors, np.ones(len(vectors))]),
+            b_ub=np.zeros(len(vectors)),
+            bounds=[(-1.0, 1.0)] * size + [(0.0, None)],
+            method="highs",
+            options=_PRECISE,
+        )
+        if found.x is None:
+            raise Undecided
+        return np.asarray(found.x[:size])
+
+    def best(self, gain: Vector, basis: Matrix | None = None) -> Vector:
+        """The z with |z_j| <= 1 of the largest gain'z for which no comparison falls behind along basis z; 0 if no z
+        gains.
+        """
+        from scipy.optimize import linprog
+
+        vectors = self.vectors if basis is None else _of_unit_size(self.vectors @ basis)
         scale = np.abs(gain).max(initial=0.0)
         if not scale > 0.0:
             return np.zeros(len(gain))
@@ -135,24 +177,35 @@ class _WorkingSet:
         )
         if found.x is None:
             raise Undecided
-        return np.asarray(found.x)
+        if np.abs(found.x).max() < 0.5:  # what gains anything reaches the bounds
+            return np.zeros(len(gain))
+        return _polish(vectors, found.x)
 
-    def polish(self, direction: Vector) -> Vector:
-        """The nearest direction along which what hardly moves stands still."""
-        size = np.abs(direction).max(initial=0.0)
-        if not 0.0 < size < math.inf:
-            return np.zeros_like(direction)
-        direction = direction / size
-        active = self._vectors[np.abs(self._vectors @ direction) <= _ACTIVE]
-        if not len(active):
-            return direction
+
+def _of_unit_size(vectors: Matrix) -> Matrix:
+    size = np.abs(vectors).max(axis=1, initial=0.0, keepdims=True)
+    return np.divide(vectors, size, out=np.zeros_like(vectors), where=size > 0.0)
+
+
+def _polish(vectors: Matrix, direction: Vector) -> Vector:
+    """The nearest direction, of size 1, along which what hardly moves stands still."""
+    size = np.abs(direction).max(initial=0.0)
+    if not 0.0 < size < math.inf:
+        return np.zeros_like(direction)
+    direction = direction / size
+    active = vectors[np.abs(vectors @ direction) <= _ACTIVE]
+    if len(active):
         factor, triangle, _ = qr(active.T, mode="economic", pivoting=True)
         pivots = np.abs(np.diagonal(triangle))
         frame = factor[:, : int((pivots > 1e-9 * pivots[0]).sum())]
         for _ in range(2):
             direction = direction - frame @ (frame.T @ direction)
-        direction[np.abs(direction) <= 1e-13] = 0.0
-        return np.asarray(direction)
+    return _clean(direction)
+
+
+def _clean(directions: Matrix) -> Matrix:
+    """Zero for what is rounding."""
+    return np.where(np.abs(directions) <= 1e-13, 0.0, directions)
 
 
 def _count(objective: LeadObjective) -> int:
@@ -167,6 +220,11 @@ class _Least:
         self._count = count
         self.ids: Index = np.zeros(0, dtype=np.intp)
         self._values = np.zeros(0)
+
+    @property
+    def value(self) -> float:
+        """The least of all."""
+        return float(self._values.min(initial=math.inf))
 
     def take(self, ids: Index, values: Vector, terms: Vector) -> None:
         ratios = np.divide(values, terms, out=np.zeros_like(values), where=terms > 0.0)
@@ -199,17 +257,18 @@ def _check(objective: LeadObjective, direction: Vector) -> tuple[bool, Index]:
     return grows, worst.ids
 
 
-def _check_all(objective: LeadObjective, inside: Vector, directions: Matrix) -> tuple[Index, NDArray[np.bool_]]:
-    """Of the comparisons that get ahead along the first those that fall behind most along each of the directions, and
-    along which of these none does.
+def _rank(
+    objective: LeadObjective, inside: Vector, directions: Matrix, below: float = math.inf
+) -> tuple[Index, Vector]:
+    """Of the comparisons that get ahead along the first direction: those that do least along each of the others, and
+    how far relative to their terms, if that is less than `below`; and the least of that along each.
     """
-    worst = [_Least(max(4, _count(objective) // directions.shape[1])) for _ in directions.T]
-    fine = np.ones(directions.shape[1], dtype=np.bool_)
-    for leads in objective.leads(np.column_stack([inside, directions])):
-        matters = leads.ahead[:, :1]
-        behind = leads.behind & matters
-        for j, column in enumerate(behind.T[1:]):
-            if column.any():
-                fine[j] = False
-                worst[j].take(leads.ids[column], leads.values[column, j + 1], leads.terms[column, j + 1])
-    return np.unique(np.hstack([least.ids for least in worst])), fine
+    count = max(4, _count(objective) // directions.shape[1])
+    least = [_Least(count) for _ in directions.T]
+    for leads in objective.leads(_clean(np.column_stack([inside, directions]))):
+        there = leads.ahead[:, 0]
+        ids, values, terms = leads.ids[there], leads.values[there, 1:], leads.terms[there, 1:]
+        for part, value, term in zip(least, values.T, terms.T, strict=True):
+            chosen = value < below * term
+            part.take(ids[chosen], value[chosen], term[chosen])
+    return np.unique(np.hstack([part.ids for part in least])), np.array([part.value for part in least])

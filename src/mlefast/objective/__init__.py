@@ -6,13 +6,14 @@ from .blocks import BlockRows
 from .information import Information, ProductInformation
 from .memory import MemoryObjective
 from .piecewise import MemoryPiecewise, PiecewiseLinear, total
-from .protocol import LeadObjective, Leads, Matrix, Moments, Objective, Precision, Vector
+from .protocol import ROUNDING, LeadObjective, Leads, Matrix, Moments, Objective, Precision, Vector
 from .restricted import RestrictedSoftmax
 from .shape import ShapeObjective
 from .softmax import SoftmaxObjective
 from .standardisation import Standardisation, standardise
 
 __all__ = [
+    "ROUNDING",
     "BlockRows",
     "Information",
     "LeadObjective",

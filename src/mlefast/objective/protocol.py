@@ -18,7 +18,7 @@ Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 Precision = Literal["double", "mixed"]
 
-_ROUNDING = 1e-9  # relative to the sum of its absolute terms, what counts as zero in x'd
+ROUNDING = 1e-9  # relative to the sum of its absolute terms, what counts as zero in x'd
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -46,12 +46,12 @@ class Leads(NamedTuple):
     @property
     def ahead(self) -> NDArray[np.bool_]:
         """Where the likelihood grows for ever."""
-        return self.values > _ROUNDING * self.terms
+        return self.values > ROUNDING * self.terms
 
     @property
     def behind(self) -> NDArray[np.bool_]:
         """Where it falls."""
-        return self.values < -_ROUNDING * self.terms
+        return self.values < -ROUNDING * self.terms
 
 
 class Objective(Protocol):
