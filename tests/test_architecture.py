@@ -24,14 +24,16 @@ ALLOWED = {
     "inference": {"errors", "objective"},
     "config": {"_core"},
     "options": {"_core", "errors"},
-    "result": {"errors", "data", "likelihoods", "inference", "solvers", "options", "summary"},
+    "result": {"errors", "data", "likelihoods", "inference", "solvers", "options", "prediction", "summary"},
+    "prediction": {"errors", "data", "inference", "likelihoods"},
     "summary": {"errors", "result"},
     "observations": {"_core", "errors", "data", "likelihoods", "objective", "options"},
     "evaluate": {"errors", "likelihoods", "model", "observations", "options"},
     "model": {"_core", "errors", "likelihoods", "objective", "solvers", "observations"},
     "search": {"errors", "objective", "solvers", "model", "options"},
     "existence": {"objective", "solvers", "inference", "model"},
-    "assessment": {"objective", "solvers", "inference", "model", "existence"},
+    "limit": {"objective", "solvers", "inference", "model", "existence"},
+    "assessment": {"objective", "solvers", "inference", "model", "existence", "limit"},
     "advice": {"errors", "data", "result"},
     "quantile_fit": {"errors", "data", "likelihoods", "objective", "solvers", "inference", "model", "assessment"},
     "fit": {
@@ -39,7 +41,7 @@ ALLOWED = {
         "quantile_fit", "result",
     },
     "formula": {"errors", "data", "likelihoods", "solvers", "options", "result", "fit"},
-    "cli": {"config", "errors", "data", "likelihoods", "solvers", "result", "fit", "formula"},
+    "cli": {"config", "errors", "data", "likelihoods", "options", "solvers", "result", "fit", "formula"},
     "__main__": {"cli"},
 }  # fmt: skip
 # optional packages, and the files that may import them, inside functions only

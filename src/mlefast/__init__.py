@@ -13,7 +13,9 @@ from .errors import (
     MlefastError,
     MlefastWarning,
     OptionError,
+    RankError,
     RankWarning,
+    SeparationError,
     SeparationWarning,
 )
 from .evaluate import Evaluation, evaluate, likelihood, loglik, nll
@@ -49,8 +51,10 @@ __all__ = [
     "NegativeBinomial",
     "OptionError",
     "Poisson",
+    "RankError",
     "RankWarning",
     "Result",
+    "SeparationError",
     "SeparationWarning",
     "StudentT",
     "UserLikelihood",

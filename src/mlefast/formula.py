@@ -269,6 +269,8 @@ def fit_formula(
     max_iter: int = 100,
     covariance: str | None = None,
     scale: str | None = None,
+    on_separation: str = "warn",
+    on_rank: str = "warn",
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Result:
@@ -284,7 +286,9 @@ def fit_formula(
         As in `fit`, or the name of a column.
     missing : {"raise", "drop"}, default "raise"
         What to do with rows in which a column of the formula, the weights, the offset or the exposure is missing.
-    likelihood, weight_kind, solver, start, multistart, tol, max_iter, covariance, scale, threads, progress
+    likelihood, weight_kind, solver, start, multistart, tol, max_iter, covariance, scale
+        As in `fit`.
+    on_separation, on_rank, threads, progress
         As in `fit`.
 
     Returns
@@ -357,6 +361,8 @@ def fit_formula(
             max_iter=max_iter,
             covariance=covariance,
             scale=scale,
+            on_separation=on_separation,
+            on_rank=on_rank,
             threads=threads,
             progress=progress,
         )

@@ -96,9 +96,11 @@ class Model:
         data = self.data
         rows = data.rows(self.likelihood, self.intercept)
         assert isinstance(rows, _core.Rows)
-        kind = SoftmaxObjective
-        if self.barred is not None:
-            kind = partial(RestrictedSoftmax, weights=data.weights, barred=self.barred)
+        kind = (
+            SoftmaxObjective
+            if self.barred is None
+            else partial(RestrictedSoftmax, weights=data.weights, barred=self.barred)
+        )
         return kind(
             rows,
             data.design,

@@ -13,6 +13,7 @@ A coefficient runs to infinity if the cone moves it. Its sign is determined if a
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ Index = NDArray[np.intp]
 _ROUNDS = 100  # of adding rows
 _ROUNDS_OF_CENTRE = 10
 _ACTIVE = 1e-6  # comparisons with smaller leads are taken to be at zero, which is then made exact
-_PRECISE = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+_PRECISE: Any = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 _TURNED = 1e-6  # of a direction's size: what counts as the other sign
 
 
@@ -72,7 +73,7 @@ class Cone:
 
     @property
     def _is_ray(self) -> bool:
-        return self._basis.shape[1] == 1
+        return bool(self._basis.shape[1] == 1)
 
     @property
     def direction(self) -> Vector:
@@ -81,9 +82,12 @@ class Cone:
 
     def _centre(self) -> Vector:
         """The direction along which the comparison that gets ahead least does so most, about."""
-        best, furthest = self._inside, 0.0
+        best: Vector = self._inside
+        furthest = 0.0
         for _ in range(_ROUNDS_OF_CENTRE):
             z = self._rows.centre(self._basis)
+            if z is None:
+                break
             last, least = _rank(self._objective, self.direction, (self._basis @ z)[:, np.newaxis])
             if least[0] > furthest:
                 best, furthest = z, least[0]
@@ -114,7 +118,8 @@ class Cone:
             answer[list(turned)] = 0.0
             free -= turned
             if free and not self._rows.add(worst):
-                raise Undecided
+                break
+        answer[list(free)] = 0.0  # which rounding leaves open
         return answer
 
 
@@ -136,55 +141,46 @@ class _WorkingSet:
         self._closed = np.hstack([self._closed, closed])
         return len(new) > 0
 
-    def centre(self, basis: Matrix) -> Vector:
-        """The z with |z_j| <= 1 along which, by basis z, the comparison that gets ahead least does so most."""
-        from scipy.optimize import linprog
-
+    def centre(self, basis: Matrix) -> Vector | None:
+        """The z with |z_j| <= 1 along which, by basis z, the comparison that gets ahead least does most; if found."""
         vectors = _of_unit_size(self.vectors @ basis)
+        margins = np.column_stack([vectors, -np.ones(len(vectors))])
         size = basis.shape[1]
-        found = linprog(
-            np.eye(size + 1)[size] * -1.0,
-            A_ub=np.column_stack([-vectors, np.ones(len(vectors))]),
-            b_ub=np.zeros(len(vectors)),
-            bounds=[(-1.0, 1.0)] * size + [(0.0, None)],
-            method="highs",
-            options=_PRECISE,
-        )
-        if found.x is None:
-            raise Undecided
-        return np.asarray(found.x[:size])
+        found = _best(np.eye(size + 1)[size], margins, margins[:0])
+        return None if found is None else found[:size]
 
     def best(self, gain: Vector, basis: Matrix | None = None) -> Vector:
         """The z with |z_j| <= 1 of the largest gain'z for which no comparison falls behind along basis z; 0 if no z
         gains.
         """
-        from scipy.optimize import linprog
-
         vectors = self.vectors if basis is None else _of_unit_size(self.vectors @ basis)
         scale = np.abs(gain).max(initial=0.0)
         if not scale > 0.0:
             return np.zeros(len(gain))
-        free, fixed = vectors[~self._closed], vectors[self._closed]
-        found = linprog(
-            -gain / scale,
-            A_ub=-free if len(free) else None,
-            b_ub=np.zeros(len(free)) if len(free) else None,
-            A_eq=fixed if len(fixed) else None,
-            b_eq=np.zeros(len(fixed)) if len(fixed) else None,
-            bounds=(-1.0, 1.0),
-            method="highs",
-            options=_PRECISE,
-        )
-        if found.x is None:
+        found = _best(gain / scale, vectors[~self._closed], vectors[self._closed])
+        if found is None:
             raise Undecided
-        if np.abs(found.x).max() < 0.5:  # what gains anything reaches the bounds
+        if np.abs(found).max() < 0.5:  # what gains anything reaches the bounds
             return np.zeros(len(gain))
-        return _polish(vectors, found.x)
+        return _polish(vectors, found)
+
+
+def _best(gain: Vector, free: Matrix, fixed: Matrix) -> Vector | None:
+    """The z with |z_j| <= 1, free z >= 0 and fixed z = 0 of the largest gain'z; None if rounding hides it."""
+    from scipy.optimize import linprog
+
+    constraints: dict[str, Any] = {}
+    if len(free):
+        constraints |= {"A_ub": -free, "b_ub": np.zeros(len(free))}
+    if len(fixed):
+        constraints |= {"A_eq": fixed, "b_eq": np.zeros(len(fixed))}
+    found = linprog(-gain, bounds=(-1.0, 1.0), method="highs", options=_PRECISE, **constraints)
+    return None if found.x is None else np.asarray(found.x)
 
 
 def _of_unit_size(vectors: Matrix) -> Matrix:
     size = np.abs(vectors).max(axis=1, initial=0.0, keepdims=True)
-    return np.divide(vectors, size, out=np.zeros_like(vectors), where=size > 0.0)
+    return np.asarray(np.divide(vectors, size, out=np.zeros_like(vectors), where=size > 0.0))
 
 
 def _polish(vectors: Matrix, direction: Vector) -> Vector:

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """From parameters to moments: the negative log-likelihood, its gradient and its Hessian."""
 
+from mlefast.likelihoods import ROUNDING
+
 from .base import RowsObjective
 from .blocks import BlockRows
 from .information import Information, ProductInformation
 from .memory import MemoryObjective
 from .piecewise import MemoryPiecewise, PiecewiseLinear, total
-from .protocol import ROUNDING, LeadObjective, Leads, Matrix, Moments, Objective, Precision, Vector
+from .protocol import LeadObjective, Leads, Matrix, Moments, Objective, Precision, Vector
 from .restricted import RestrictedSoftmax
 from .shape import ShapeObjective
 from .softmax import SoftmaxObjective

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mlefast.likelihoods import ROUNDING
+
 if TYPE_CHECKING:
     from .information import ProductInformation
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 Precision = Literal["double", "mixed"]
-
-ROUNDING = 1e-9  # relative to the sum of its absolute terms, what counts as zero in x'd
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -37,7 +37,7 @@ class Moments:
 
 
 class Leads(NamedTuple):
-    """How far labels get ahead along some directions, in numbered comparisons: a row's own, or of a row with a class."""
+    """How far labels get ahead along some directions, in numbered comparisons: a row's, or of a row with a class."""
 
     ids: NDArray[np.intp]  # of shape (comparisons,)
     values: Matrix  # of shape (comparisons, directions); where the likelihood falls either way, minus the size

@@ -40,9 +40,7 @@ class RestrictedSoftmax(SoftmaxObjective):
         assert products is not None
         return products
 
-    def _sum(
-        self, params: Vector, order: int, *, squares: bool
-    ) -> tuple[float, Vector | None, Matrix | None, bool]:
+    def _sum(self, params: Vector, order: int, *, squares: bool) -> tuple[float, Vector | None, Matrix | None, bool]:
         equations, columns = self._classes - 1, self._columns
         losses = []
         gradient, hessian = np.zeros((equations, columns)), np.zeros((equations, columns, equations, columns))
@@ -62,10 +60,10 @@ class RestrictedSoftmax(SoftmaxObjective):
         for k in range(equations):
             for other in range(k):
                 hessian[other, :, k] = hessian[k, :, other]
-        nll = math.fsum(losses)
+        loss = math.fsum(losses)
         square = hessian.reshape(self.size, self.size)
-        finite = math.isfinite(nll) and bool(np.isfinite(square).all())
-        return nll, gradient.ravel() if order else None, square if order == 2 else None, finite
+        finite = math.isfinite(loss) and bool(np.isfinite(square).all())
+        return loss, gradient.ravel() if order else None, square if order == 2 else None, finite
 
     def _probabilities(self, rows: NDArray[np.intp], x: Matrix, params: Vector) -> tuple[Matrix, Matrix, Vector]:
         """Of each class, one minus that with all its digits, and the negative log-likelihood of each row."""
