@@ -43,7 +43,8 @@ class Encoder(Protocol):
 def _natural(name: str, value: float) -> tuple[str, float]:
     """A parameter itself, where its logarithm was estimated."""
     if name.startswith("log("):
-        return name[4:-1], math.exp(value)
+        with np.errstate(over="ignore"):
+            return name[4:-1], float(np.exp(value))
     return name, value
 
 

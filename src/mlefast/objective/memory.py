@@ -55,10 +55,11 @@ class MemoryObjective(RowsObjective):
 
     def _at_scale(self, scale: float, loss: float, gradient: Vector | None, hessian: Matrix | None) -> Moments:
         nll, slope, curvature = self._likelihood.at_scale(loss, self._totals, scale)
-        if gradient is not None and slope != 1.0:
-            gradient = gradient * slope
-        if hessian is not None and curvature != 1.0:
-            hessian = hessian * curvature
+        with np.errstate(over="ignore"):
+            if gradient is not None and slope != 1.0:
+                gradient = gradient * slope
+            if hessian is not None and curvature != 1.0:
+                hessian = hessian * curvature
         return Moments(nll, gradient, hessian, loss, scale)
 
     def _sums(self, moments: Moments) -> tuple[Vector | None, Matrix | None]:
