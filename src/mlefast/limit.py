@@ -63,7 +63,10 @@ def find_limit(
         start = _without(taken.params, left)
         taken = irls(rest, start, tol=tol, max_iter=_MAX_ITER)
         taken = replace(taken, params=_without(taken.params, left))
-        basis = np.array([v for j, v in left.null_vectors() if columns.kept[j]]).T
+        lost = [v for j, v in left.null_vectors() if columns.kept[j]]
+        if not lost:  # huge cells hide what the rows that are left do not determine
+            lost = [np.pad(direction, (0, model.size - rows.size)) for direction in directions.T]
+        basis = np.array(lost).T
         remaining = _of_coefficients(rest, taken)
         params = taken.params[: rows.size]
         again = prove(remaining, params, expand(remaining, params, "double")[1], left, taken.converged)

@@ -15,7 +15,7 @@ from mlefast.likelihoods import Likelihood
 
 Vector = NDArray[np.float64]
 _TOLERANCE = 1e-6  # relative to the sum of the absolute terms, up to which a combination holds
-_CALLER = 4  # of `Result.predict`
+_CALLER = 3  # of `Result.predict`
 
 
 def mean(

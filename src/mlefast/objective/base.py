@@ -22,6 +22,7 @@ from .information import ProductInformation
 from .protocol import Leads, Matrix, Moments, Precision, Vector
 from .standardisation import Standardisation
 
+_CACHED = 1 << 16  # numbers that stay in the cache while something is computed from them
 _NEGLIGIBLE = (1e-3, 1e-9)  # shares of the largest part of a step below which parts are tried without
 
 
@@ -166,7 +167,7 @@ class RowsObjective(ABC):
     def _blocks(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
         """Rows that are not absent, and their x in the coordinates of the parameters, with ones for the intercept."""
         self._count_pass()
-        for rows, block in self._design.blocks(self._step):
+        for rows, block in self._design.blocks(self._step, _CACHED):
             index = np.arange(rows.start, rows.stop, rows.step)
             present = slice(None) if self._absent is None else ~self._absent[index]
             yield index[present], self._in_coordinates(block[present])
@@ -180,8 +181,9 @@ class RowsObjective(ABC):
     def _in_coordinates(self, block: Matrix) -> Matrix:
         size, columns = self._columns, self._design.columns
         x = np.ones((block.shape[0], size))
-        x[:, size - columns :] = block
-        if self._space is not None:
-            x[:, size - columns :] -= self._space.centre
-            x[:, size - columns :] *= self._space.scale
+        inner = x[:, size - columns :]
+        if self._space is None:
+            inner[:] = block
+        else:
+            np.multiply(np.subtract(block, self._space.centre, out=inner), self._space.scale, out=inner)
         return x

@@ -76,8 +76,9 @@ class MemoryObjective(RowsObjective):
         """The moments after a step if the loss is quadratic."""
         gradient, hessian = self._sums(moments)
         assert gradient is not None and hessian is not None
-        change = hessian @ step
-        loss = moments.loss + float(gradient @ step) + 0.5 * float(step @ change)
+        with np.errstate(over="ignore", invalid="ignore"):
+            change = hessian @ step
+            loss = moments.loss + float(gradient @ step) + 0.5 * float(step @ change)
         return self._scaled(loss, gradient + change, hessian)
 
     def outer_products(self, params: Vector, moments: Moments) -> Matrix:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import numpy as np
+
 from mlefast.objective import Moments, Objective, Vector
 
 from .irls import expand, irls
@@ -46,6 +48,7 @@ def gradient_descent(
     return dataclasses.replace(solution, iterations=taken)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of far starts, from which steps are halved until they help
 def _descend(
     objective: Objective, start: Vector, aim: float, most: int, progress: Progress | None
 ) -> tuple[Vector, int]:
