@@ -93,13 +93,13 @@ EXPONENTS = st.fixed_dictionaries(
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=str)
 @given(solver=st.sampled_from(["auto", "irls", "lbfgs"]), seed=st.integers(0, 2**32), exponents=EXPONENTS)
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 def test_a_fit_ends(likelihood: object, solver: str, seed: int, exponents: dict[str, float]) -> None:
     check(likelihood, solver, seed, exponents)
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "poisson", "gaussian"])
 @given(seed=st.integers(0, 2**32), exponents=EXPONENTS)
-@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 def test_a_descent_ends(likelihood: str, seed: int, exponents: dict[str, float]) -> None:
     check(likelihood, "gradient", seed, exponents)
