@@ -81,7 +81,7 @@ class Gamma(Likelihood):
         if not excess > _LEAST_SCALE:
             return _LEAST_SCALE
         if excess > _LARGE_EXCESS:  # there log(nu) - psi(nu) = log(nu) + 1 / nu + Euler's constant
-            return excess + math.log(excess) - np.euler_gamma
+            return float(excess + math.log(excess) - np.euler_gamma)
         # Minka's approximation of the inverse, "Estimating a Gamma distribution" (2002)
         nu: float = (3.0 - excess + math.sqrt((excess - 3.0) ** 2 + 24.0 * excess)) / (12.0 * excess)
         for _ in range(20):
