@@ -11,6 +11,7 @@ import pytest
 
 from mlefast import Bernoulli, Result
 from mlefast.inference import Certificate, Separation
+from mlefast.objective import Passes
 
 HANDMADE = {
     "family": Bernoulli(),
@@ -35,7 +36,7 @@ HANDMADE = {
     "certificate": Certificate(3.2e-11, 4.1e-11, 2.3e-8, "hour", met=True, tol=1e-6),
     "separation": Separation("exists", 0.98),
     "aliased": (),
-    "passes": 4.0625,
+    "passes": Passes(0.0, 2.0, 2.0625),
     "iterations": 3,
     "solver": "irls",
     "solver_reason": "With 3 parameters Newton needs few passes.",

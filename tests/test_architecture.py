@@ -24,7 +24,7 @@ ALLOWED = {
     "inference": {"errors", "objective"},
     "config": {"_core"},
     "options": {"_core", "errors"},
-    "result": {"errors", "data", "likelihoods", "inference", "solvers", "options", "prediction", "summary"},
+    "result": {"errors", "data", "likelihoods", "objective", "inference", "solvers", "options", "prediction", "summary"},
     "prediction": {"errors", "data", "inference", "likelihoods"},
     "summary": {"errors", "result"},
     "observations": {"_core", "errors", "data", "likelihoods", "objective", "options"},

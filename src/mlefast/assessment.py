@@ -119,9 +119,24 @@ def _deviance(model: Model, solution: Solution, size: int) -> float:
     return 2.0 * (solution.moments.loss - float(model.data.totals(model.likelihood.at(shape)).saturated))
 
 
-def null_model(model: Model) -> NullModel:
+def _without_slopes(model: Model, solution: Solution) -> NullModel:
+    """Where the loss is quadratic: its least value without slopes, from its derivatives at the solution."""
+    likelihood, totals, moments = model.likelihood, model.data.totals(model.likelihood), solution.moments
+    _, slope, curvature = likelihood.at_scale(moments.loss, totals, moments.scale)
+    assert moments.gradient is not None
+    gradient, hessian = moments.gradient / slope, solution.information.matrix / curvature
+    move = -solution.params
+    move[0] = -(gradient[0] + hessian[0, 1:] @ move[1:]) / hessian[0, 0]
+    loss = moments.loss + float(gradient @ move) + 0.5 * float(move @ hessian @ move)
+    scale = likelihood.best_scale(loss, totals)
+    return NullModel(-likelihood.at_scale(loss, totals, scale)[0], 2.0 * (loss - totals.saturated), scale)
+
+
+def null_model(model: Model, solution: Solution) -> NullModel:
     """The model that has an intercept and the offset only."""
     data = model.data
+    if model.likelihood.quadratic and model.intercept:
+        return _without_slopes(model, solution)
     known = model.likelihood.null_loglik(data.y, data.weights) if data.offset is None else None
     if known is not None:
         return NullModel(known, -2.0 * known, 1.0)

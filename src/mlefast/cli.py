@@ -328,6 +328,7 @@ def _as_dict(result: Result) -> dict[str, Any]:
         "aliased": {alias.name: dict(alias.combination) for alias in result.aliased},
         **{name: getattr(result, name) for name in search},
         "passes": _number(result.passes),
+        "passes_by_order": list(result.passes.by_order),
         "seconds": _number(result.seconds),
         "version": __version__,
         "confidence": 0.95,

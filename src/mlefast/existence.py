@@ -8,13 +8,15 @@ import math
 
 import numpy as np
 
-from mlefast.inference import Separation, judge_existence
+from mlefast.inference import Separation, judge_existence, reach_margin
 from mlefast.objective import Information, RowsObjective, ShapeObjective, Vector
 from mlefast.solvers import Expansion, Solution, expand
 
 from .model import Model
 
 _PERFECT = 1e-13  # of the scale without covariates: what is left of y is rounding
+_MARGIN = 1e-3  # that has to be left for what is neglected
+_DOUBLE, _SINGLE = float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps)
 _LOST = 5.0  # the standard error of the logarithm of a shape parameter that the data do not determine
 
 
@@ -30,7 +32,7 @@ def judge(
     Of a separation it says the direction only, in the coordinates of the fit; what follows from that is in limit.py.
     """
     likelihood, expansion = model.likelihood, solution.expansion
-    if likelihood.scale_name and solution.moments.scale <= _PERFECT * max(null_scale, 1e-2 * abs(model.data.mean)):
+    if likelihood.scale_name and _is_rounding(model, solution.moments.scale, null_scale):
         return Separation("unbounded", math.nan, (likelihood.scale_name,))
     if likelihood.existence == "always":
         return Separation("exists", math.nan)
@@ -38,7 +40,22 @@ def judge(
         return _judge_shape(model, objective, solution, columns)
     if likelihood.existence == "local":
         return Separation("local" if _is_definite(expansion.information, columns) else "undecided", math.nan)
+    margin = _margin_within_reach(objective, solution)
+    if margin > _MARGIN:
+        return Separation("exists", margin)
     return prove(objective, solution.params, expansion, columns, solution.converged)
+
+
+def _margin_within_reach(objective: RowsObjective, solution: Solution) -> float:
+    """How sure the last pass makes it that a maximum exists; not at all unless positive."""
+    expansion, moments = solution.expansion, solution.moments
+    information = expansion.information
+    rough = _SINGLE if expansion.precision == "mixed" else _DOUBLE
+    if not information.kept.all() or information.condition * rough > 1e-2 or not math.isfinite(moments.reach):
+        return -math.inf
+    moved = information.length(solution.params - expansion.params)
+    rounding = 1e3 * _DOUBLE * math.sqrt(information.condition * objective.nobs)
+    return reach_margin(solution.decrement, moments.reach, moved, rounding)
 
 
 def _judge_shape(
@@ -62,13 +79,18 @@ def _judge_shape(
     return dataclasses.replace(found, direction=np.hstack([found.direction, np.zeros(shapes)]))
 
 
+def _is_rounding(model: Model, scale: float, spread: float) -> bool:
+    """Whether the errors are so small beside the spread of y, or beside y, that they are rounding."""
+    return scale <= _PERFECT * max(spread, 1e-2 * abs(float(model.some_y.mean())))
+
+
 def _fits_exactly(model: Model, shape: Vector) -> bool:
     """Whether an estimated sigma is so small that the residuals are rounding."""
     found = dict(zip(model.likelihood.estimated, zip(shape, model.shape_start(), strict=True), strict=True))
     if "log(sigma)" not in found:
         return False
     sigma, spread = np.exp(found["log(sigma)"])
-    return bool(sigma <= _PERFECT * max(spread, 1e-2 * abs(model.data.mean)))
+    return _is_rounding(model, float(sigma), float(spread))
 
 
 def _lost_shape(model: Model, shape: Vector, information: Information, columns: Information | None) -> str | None:

@@ -198,7 +198,7 @@ def fit(
     )
 
     constant = has_constant(model, objective)
-    null = null_model(model)
+    null = null_model(model, solution)
     assessment = assess(model, objective, solution, null, tol=tol, covariance=covariance, corrected=corrected)
     if data.design.columns == 0 and intercept:
         null = null._replace(loglik=assessment["llf"], deviance=assessment["deviance"])

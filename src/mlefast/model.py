@@ -207,21 +207,23 @@ class Model:
         return np.hstack([self._null_intercept(), self.shape_start()])
 
     def _null_intercept(self) -> float:
-        """The linear predictor of the mean of y, less the mean of the offset."""
+        """The linear predictor of the mean of y, less the mean of the offset; of some y if one step ends the fit."""
         offset, weights = self.data.offset, self.data.weights
-        eta = self.likelihood.linear(self.data.mean)
+        mean = float(self.some_y.mean()) if self.likelihood.quadratic else self.data.mean
+        eta = self.likelihood.linear(mean)
         return eta if offset is None else eta - float(np.average(offset, weights=weights))
 
     def spread(self) -> Vector:
         """How far apart several starts are: as far as y reaches, or a few units of a linear predictor with a link."""
-        scale = float(np.std(self._some_y())) if self.likelihood.link == "identity" else 1.0
+        scale = float(np.std(self.some_y)) if self.likelihood.link == "identity" else 1.0
         return spread_of_starts(self.size - self.estimated, self.estimated, scale or 1.0)
 
     def shape_start(self) -> tuple[float, ...]:
         """Where to look for the shape parameters."""
-        return self.likelihood.start(self._some_y()) if self.estimated else ()
+        return self.likelihood.start(self.some_y) if self.estimated else ()
 
-    def _some_y(self) -> Vector:
+    @cached_property
+    def some_y(self) -> Vector:
         """Evenly spaced values of y."""
         y = self.data.y if self.data.absent is None else self.data.y[~self.data.absent]
         return y[:: max(1, len(y) // _SAMPLE_ROWS)].astype(np.float64)

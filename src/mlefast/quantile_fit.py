@@ -15,7 +15,7 @@ from mlefast.inference import Certificate, Separation, find_aliases
 from mlefast.inference.sparsity import bootstrap_covariance, estimate_sparsity, iid_covariance, kernel_covariance
 from mlefast.inference.uniqueness import coefficient_ranges
 from mlefast.likelihoods import Laplace, Totals
-from mlefast.objective import Information, Matrix, MemoryPiecewise, PiecewiseLinear, Vector, total
+from mlefast.objective import Information, Matrix, MemoryPiecewise, Passes, PiecewiseLinear, Vector, total
 from mlefast.solvers.neighbour import neighbour_of
 from mlefast.solvers.quantile import QuantileSolution, minimise_quantile
 
@@ -49,7 +49,7 @@ def fit_quantile(model: Model, covariance: str) -> dict[str, Any]:
         "names": model.names,
         "constant": has_constant(model, model.objective()),
         "nobs": model.data.nobs,
-        "passes": whole.passes + (0.0 if objective is whole else objective.passes),
+        "passes": whole.passes + (Passes() if objective is whole else objective.passes),
         "iterations": solution.steps,
         "solver": "interior point",
         "solver_reason": _REASON,

@@ -13,6 +13,7 @@ from mlefast.data import Design, counted, read_design, read_vector
 from mlefast.errors import DataError, OptionError
 from mlefast.inference import Alias, Certificate, Separation
 from mlefast.likelihoods import Likelihood
+from mlefast.objective import Passes
 
 from .options import read_number
 from .prediction import mean
@@ -88,8 +89,9 @@ class Result:
         Whether the maximum exists, with the proof.
     aliased : tuple of Alias
         Parameters that are not determined, and the combination that their columns are.
-    passes : float
-        How often the data were read; a sample of the rows counts as its share.
+    passes : Passes
+        How often the data were read, a sample of the rows counting as its share: a float, whose `by_order` tells how
+        many of these reads were for eta or the NLL alone, for a gradient, and for a gradient and a Hessian.
     optima : tuple of Optimum
         With `multistart`: the distinct maxima that were found (params, nll, count), the best first.
     iterations, solver, solver_reason, seconds, threads, isa
@@ -132,7 +134,7 @@ class Result:
     certificate: Certificate
     separation: Separation
     aliased: tuple[Alias, ...]
-    passes: float
+    passes: Passes
     iterations: int
     solver: str
     solver_reason: str

@@ -50,7 +50,7 @@ def expected(groups, y, weights, offset, params, intercept=True):
 
 
 def assert_equal_moments(found, wanted, n, *, hessian_tolerance=1e-12):
-    nll, gradient, hessian, finite = found
+    nll, gradient, hessian, finite, *_ = found
     assert finite
     assert math.isclose(nll, wanted[0], rel_tol=1e-12, abs_tol=1e-13 * n)
     if gradient is not None:
@@ -141,10 +141,10 @@ def test_same_bits_for_every_number_of_threads(core: ModuleType, p: int, layout:
     x, y, weights, offset, params = problem(n, p)
     rows = core.Rows((np.asarray(x, order=layout),), y, weights, offset, True)
     for order, single in ((1, False), (2, False), (2, True)):
-        nll, gradient, hessian, _ = rows.evaluate(params, core.Leaf(LOGIT), order, 1, single)
+        nll, gradient, hessian, _, reach = rows.evaluate(params, core.Leaf(LOGIT), order, 1, single)
         for threads in (2, 3, 4):
             other = rows.evaluate(params, core.Leaf(LOGIT), order, threads, single)
-            assert other[0] == nll
+            assert (other[0], other[4]) == (nll, reach)
             np.testing.assert_array_equal(other[1], gradient)
             if order == 2:
                 np.testing.assert_array_equal(other[2], hessian)
@@ -172,7 +172,7 @@ def test_weights_are_repeated_rows(n: int, p: int, seed: int) -> None:
     times = weights.astype(int)
     weighted = _core.Rows((x,), y, weights, offset, True).evaluate(params, _core.Leaf(LOGIT), 2, 2)
     repeated = _core.Rows((np.repeat(x, times, axis=0),), np.repeat(y, times), None, np.repeat(offset, times), True)
-    nll, gradient, hessian, _ = repeated.evaluate(params, _core.Leaf(LOGIT), 2, 2)
+    nll, gradient, hessian, *_ = repeated.evaluate(params, _core.Leaf(LOGIT), 2, 2)
     assert math.isclose(weighted[0], nll, rel_tol=1e-12, abs_tol=1e-12)
     np.testing.assert_allclose(weighted[1], gradient, rtol=1e-9, atol=1e-11 * n)
     np.testing.assert_allclose(weighted[2], hessian, rtol=1e-9, atol=1e-11 * n)
@@ -241,7 +241,7 @@ def test_linear_predictor(core: ModuleType, layout: str) -> None:
 def test_given_derivatives(core: ModuleType) -> None:
     """X'd1 and X' diag(d2) X for any two vectors: d1 in the place of y, d2 as the offset, no parameters."""
     x, d1, _, d2, params = problem(2500, 11)
-    _, gradient, hessian, _ = core.Rows((x,), d1, None, d2, True).evaluate(0 * params, core.Leaf("given"), 2, 2)
+    _, gradient, hessian, *_ = core.Rows((x,), d1, None, d2, True).evaluate(0 * params, core.Leaf("given"), 2, 2)
     wide = np.column_stack([np.ones(2500), x])
     np.testing.assert_allclose(gradient, wide.T @ d1, rtol=1e-11, atol=1e-10)
     np.testing.assert_allclose(hessian, (wide * d2[:, np.newaxis]).T @ wide, rtol=1e-11, atol=1e-9)
@@ -278,6 +278,25 @@ def test_outer_products_of_the_scores(core: ModuleType) -> None:
     np.testing.assert_allclose(meat, (score * weights[:, np.newaxis]).T @ score, rtol=1e-11, atol=1e-10)
 
 
+def test_reach_bounds_how_far_a_step_moves_a_linear_predictor(core: ModuleType) -> None:
+    rng = np.random.default_rng(13)
+    x, y, weights = rng.standard_normal((2500, 11)), np.zeros(2500), rng.random(2500)
+    weights[::7] = 0.0
+    x[::14] = np.nan  # absent, so no matter
+    params = rng.standard_normal(12) / 4
+    rows = core.Rows((x,), y, weights, None, True)
+    for order in (1, 2):
+        *_, hessian, finite, reach = rows.evaluate(params, core.Leaf("bernoulli_logit"), order, 2)
+        assert finite
+    present = np.column_stack([np.ones(2500), x])[weights > 0]
+    mean = expit(present @ params)
+    assert math.isclose(reach, math.fsum(1 / (weights[weights > 0] * mean * (1 - mean))), rel_tol=1e-12)
+    for step in rng.standard_normal((20, 12)):
+        assert np.square(present @ step).max() <= reach * (step @ hessian @ step)
+    lost = core.Rows((np.array([[1000.0], [-1.0]]),), y[:2], None, None, False)
+    assert lost.evaluate(np.ones(1), core.Leaf("bernoulli_logit"), 1, 1)[4] == math.inf
+
+
 def test_refuses_what_it_cannot_read(core: ModuleType) -> None:
     with pytest.raises(ValueError, match="no leaf is called 'poison'"):
         core.Leaf("poison")
@@ -304,7 +323,7 @@ def test_sizes_beyond_two_to_the_31(tmp_path, core: ModuleType) -> None:
     x[-1, -1] = 100
     y = np.zeros(n, dtype=np.int8)
     y[-2] = 1
-    _, gradient, _, finite = core.Rows((x,), y, None, None, True).evaluate(np.zeros(p + 1), core.Leaf(LOGIT), 1, 2)
+    _, gradient, _, finite, _ = core.Rows((x,), y, None, None, True).evaluate(np.zeros(p + 1), core.Leaf(LOGIT), 1, 2)
     assert finite
     assert gradient[0] == n / 2 - 1
     np.testing.assert_array_equal(gradient[1:-1], 0.5 * (1 - 2 + 3))

@@ -75,7 +75,7 @@ cdef extern from "block.h":
         double *strip
         float *groups
     const named_leaf *LEAVES
-    int LEAF_COUNT, PANEL, NLL, FINITE, SUM_D1, SUM_D2, HEADER, BLOCK_ROWS, HESSIAN_ROWS, ROW_VECTORS
+    int LEAF_COUNT, PANEL, NLL, FINITE, SUM_D1, SUM_D2, REACH, HEADER, BLOCK_ROWS, HESSIAN_ROWS, ROW_VECTORS
     int VD_LANES
     int F64, F32, I64, I32, I16, I8, U64, U32, U16, U8
     void add_facts(const column *c, int64_t first, int64_t rows, vector_facts *facts) noexcept nogil

@@ -196,9 +196,10 @@ cdef class Rows:
 
     def evaluate(self, const double[::1] params, Leaf leaf not None, int order, int threads, bint single=False,
                  bint squares=False):
-        """(nll, gradient or None, Hessian or None, whether all is finite) in one pass over the rows.
+        """(nll, gradient or None, Hessian or None, whether all is finite, reach) in one pass over the rows.
 
-        With `squares` the outer products of the rows' scores, X' diag(w d1^2) X, stand in the place of the Hessian.
+        The reach is the sum of 1 / (w d2), from order 1 on. With `squares` the outer products of the rows' scores,
+        X' diag(w d1^2) X, stand in the place of the Hessian.
         """
         cdef question q
         cdef job work
@@ -225,7 +226,7 @@ cdef class Rows:
                 by_rows(&work, threads, total)
             gradient = self.gradient(total) if order > 0 else None
             hessian = self.hessian(total, &q) if order > 1 else None
-            return total[NLL], gradient, hessian, self.finite(total, &q)
+            return total[NLL], gradient, hessian, self.finite(total, &q), total[REACH]
         finally:
             free(memory)
 

@@ -7,6 +7,7 @@ data that may be separated.
 
 from .certificate import Certificate, certify
 from .rank import Alias, find_aliases, spans_constant
+from .reach import reach_margin
 from .separation import Separation, judge_existence
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "certify",
     "find_aliases",
     "judge_existence",
+    "reach_margin",
     "spans_constant",
 ]

@@ -45,6 +45,8 @@ class Likelihood:
     canonical: ClassVar[bool] = True  # whether the observed information is the expected one
     quadratic: ClassVar[bool] = False  # whether the loss is quadratic in eta
     convex: ClassVar[bool] = True  # whether the loss is convex in eta
+    # whether |d3| <= d2 everywhere, and d2 <= |d1| in rows with an open side
+    self_concordant: bool = False
     whole: ClassVar[bool] = False  # whether y are counts, of which few are different
     scale_name: ClassVar[str | None] = None  # of a scale that is profiled out
     covariance: str = "fisher"  # the kind that suits, if the user asks for none

@@ -71,6 +71,11 @@ class Bernoulli(Likelihood):
         """Of the logit link only."""
         return self.link == "logit"
 
+    @property
+    def self_concordant(self) -> bool:  # type: ignore[override]
+        """With the logit link: d3 = d2 (1 - 2 mu), and d2 is |d1| times the probability of the other label."""
+        return self.link == "logit"
+
     def encode(self, y: NDArray[Any], name: str) -> tuple[NDArray[Any], NDArray[Any]]:
         """Two labels as 0 and 1, in their sorted order: 0/1, booleans, two strings or any two numbers.
 

@@ -20,6 +20,7 @@ class Counts(Likelihood):
 
     link = "log"
     whole = True
+    self_concordant = True
     existence = "to prove"
     remedy = "Round them, or see mlefast.Poisson(quasi=True)."  # of fractions
 

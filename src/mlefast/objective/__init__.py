@@ -7,6 +7,7 @@ from .base import RowsObjective
 from .blocks import BlockRows
 from .information import Information, ProductInformation
 from .memory import MemoryObjective
+from .passes import Passes
 from .piecewise import MemoryPiecewise, PiecewiseLinear, total
 from .protocol import LeadObjective, Leads, Matrix, Moments, Objective, Precision, Vector
 from .restricted import RestrictedSoftmax
@@ -25,6 +26,7 @@ __all__ = [
     "MemoryPiecewise",
     "Moments",
     "Objective",
+    "Passes",
     "PiecewiseLinear",
     "Precision",
     "ProductInformation",

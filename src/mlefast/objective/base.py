@@ -19,11 +19,15 @@ from mlefast.data import Design, require_finite
 
 from .blocks import BlockRows
 from .information import ProductInformation
+from .passes import Passes
 from .protocol import Leads, Matrix, Moments, Precision, Vector
 from .standardisation import Standardisation
 
 _CACHED = 1 << 16  # numbers that stay in the cache while something is computed from them
 _NEGLIGIBLE = (1e-3, 1e-9)  # shares of the largest part of a step below which parts are tried without
+
+
+Sums = tuple[float, Vector | None, Matrix | None, bool, float]  # and whether all is finite, and the reach
 
 
 class RowsObjective(ABC):
@@ -51,7 +55,7 @@ class RowsObjective(ABC):
         self.nobs = nobs
         self.convex = True
         self.quadratic = False
-        self.passes = 0.0
+        self.passes = Passes()
         self.precision: Precision = "mixed" if design.single else "double"
         if space is not None:
             rows.standardise(space.centre, space.scale)
@@ -66,22 +70,23 @@ class RowsObjective(ABC):
         """Number of linear predictors in these rows."""
         return self.rows * (self.size // self._columns)
 
-    def _count_pass(self) -> None:
-        self._whole.passes += self.rows / self._design.rows
+    def _count_pass(self, order: int) -> None:
+        self._whole.passes = self._whole.passes.plus(order, self.rows / self._design.rows)
 
     def moments(self, params: Vector, order: int = 2, precision: Precision = "double") -> Moments:
         """One pass over the rows; DataError names the column if the data cannot be used."""
-        loss, gradient, hessian, finite = self._evaluate(params, order, single=precision == "mixed")
+        loss, gradient, hessian, finite, reach = self._evaluate(params, order, single=precision == "mixed")
         if not finite and order == 2:  # single precision overflows much earlier
-            loss, gradient, hessian, finite = self._evaluate(params, order, single=False)
+            loss, gradient, hessian, finite, reach = self._evaluate(params, order, single=False)
         if finite:
-            return self._scaled(loss, gradient, hessian)
+            found = self._scaled(loss, gradient, hessian)
+            return Moments(found.nll, found.gradient, found.hessian, found.loss, found.scale, reach)
         require_finite(self._design, self._absent)
         return Moments(math.inf, gradient, hessian)
 
     @abstractmethod
-    def _evaluate(self, params: Vector, order: int, single: bool) -> tuple[float, Vector | None, Matrix | None, bool]:
-        """What the pass finds, and whether all of it is finite."""
+    def _evaluate(self, params: Vector, order: int, single: bool) -> Sums:
+        """What the pass finds."""
 
     def _scaled(self, loss: float, gradient: Vector | None, hessian: Matrix | None) -> Moments:
         """The moments that follow from the sums of the loss and its derivatives."""
@@ -166,7 +171,7 @@ class RowsObjective(ABC):
 
     def _blocks(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
         """Rows that are not absent, and their x in the coordinates of the parameters, with ones for the intercept."""
-        self._count_pass()
+        self._count_pass(0)
         for rows, block in self._design.blocks(self._step, _CACHED):
             index = np.arange(rows.start, rows.stop, rows.step)
             present = slice(None) if self._absent is None else ~self._absent[index]

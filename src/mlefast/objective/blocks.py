@@ -65,8 +65,8 @@ class BlockRows:
         threads: int,
         single: bool = False,
         squares: bool = False,
-    ) -> tuple[float, Vector | None, Matrix | None, bool]:
-        """(nll, gradient or None, Hessian or None, whether all is finite) in one pass over the rows."""
+    ) -> tuple[float, Vector | None, Matrix | None, bool, float]:
+        """(nll, gradient or None, Hessian or None, whether all is finite, inf) in one pass over the rows."""
         size, losses, finite = len(params), [], True
         gradient = np.zeros(size) if order > 0 else None
         hessian = np.zeros((size, size)) if order > 1 else None
@@ -81,14 +81,14 @@ class BlockRows:
             if gradient is None:
                 continue
             given = self._rows(slice(0, len(eta)), d1, d1**2 if squares else d2, part)
-            _, slopes, curvature, fine = given.evaluate(np.zeros(size), _GIVEN, order, threads)
+            _, slopes, curvature, fine, _ = given.evaluate(np.zeros(size), _GIVEN, order, threads)
             assert slopes is not None
             gradient += slopes
             if hessian is not None and curvature is not None:
                 hessian += curvature
             finite = finite and fine
         loss = math.fsum(losses) if all(map(math.isfinite, losses)) else math.nan
-        return loss, gradient, hessian, finite and math.isfinite(loss)
+        return loss, gradient, hessian, finite and math.isfinite(loss), math.inf
 
     def scan(
         self, params: Vector, direction: Vector, likelihood: UserLikelihood, threads: int

@@ -56,12 +56,21 @@ class Information:
         more._scale = self._scale / np.sqrt(factor)
         return more
 
+    def plus(self, change: Matrix) -> Information:
+        """The information of a Hessian that is larger by this much."""
+        return Information(self.matrix + change)
+
     def among(self, columns: NDArray[np.bool_]) -> Information:
         """The information about these columns, the others counting as not there."""
         if columns[self.kept].all() and self.definite:
             return self
         size = columns / self._scale
         return Information(self._unit * np.outer(size, size))
+
+    @property
+    def matrix(self) -> Matrix:
+        """H."""
+        return np.asarray(self._unit / np.outer(self._scale, self._scale))
 
     @property
     def diagonal(self) -> Vector:
@@ -95,9 +104,9 @@ class Information:
         answer = np.zeros((size, size))
         if self.rank == 0:
             return answer
-        lower = lapack.dpotri(self._factor, lower=1)[0]
-        full = np.tril(lower) + np.tril(lower, -1).T
-        answer[np.ix_(self.kept, self.kept)] = full
+        # not dpotri, which starts BLAS's threads for small matrices too, while those of the pass still spin
+        root = np.tril(lapack.dtrtri(self._factor, lower=1)[0])
+        answer[np.ix_(self.kept, self.kept)] = root.T @ root
         return answer * self._scale * self._scale[:, np.newaxis]
 
     def whiten(self, vector: Vector) -> Vector:

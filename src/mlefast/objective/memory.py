@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator
 from typing import Any, Self
 
@@ -14,7 +15,7 @@ from mlefast import _core
 from mlefast.data import Design
 from mlefast.likelihoods import Likelihood, Totals
 
-from .base import RowsObjective
+from .base import RowsObjective, Sums
 from .blocks import BlockRows
 from .protocol import Leads, Matrix, Moments, Vector
 from .standardisation import Standardisation
@@ -44,10 +45,11 @@ class MemoryObjective(RowsObjective):
         self.convex = likelihood.convex
         self.quadratic = likelihood.quadratic
 
-    def _evaluate(self, params: Vector, order: int, single: bool) -> tuple[float, Vector | None, Matrix | None, bool]:
+    def _evaluate(self, params: Vector, order: int, single: bool) -> Sums:
         """What the pass finds, and whether all of it is finite."""
-        self._count_pass()
-        return self._rows.evaluate(params, self._leaf, order, self._threads, single)
+        self._count_pass(order)
+        loss, gradient, hessian, finite, reach = self._rows.evaluate(params, self._leaf, order, self._threads, single)
+        return loss, gradient, hessian, finite, reach if self._likelihood.self_concordant else math.inf
 
     def _scaled(self, loss: float, gradient: Vector | None, hessian: Matrix | None) -> Moments:
         """The moments of the NLL at the scale of largest likelihood, from the sums of the loss and its derivatives."""
@@ -83,7 +85,7 @@ class MemoryObjective(RowsObjective):
 
     def outer_products(self, params: Vector, moments: Moments) -> Matrix:
         """The sum of the outer products of the rows' scores, at the scale of the moments."""
-        self._count_pass()
+        self._count_pass(2)
         products = self._rows.evaluate(params, self._leaf, 2, self._threads, False, True)[2]
         assert products is not None
         _, slope, _ = self._likelihood.at_scale(moments.loss, self._totals, moments.scale)
@@ -104,7 +106,7 @@ class MemoryObjective(RowsObjective):
 
     def scan(self, params: Vector, direction: Vector) -> tuple[float, float, float]:
         """Extremes of s x'd over the rows; see inference/separation.py."""
-        self._count_pass()
+        self._count_pass(0)
         return self._rows.scan(params, direction, self._leaf, self._threads)
 
     def _leads(self, rows: NDArray[np.intp], x: Matrix, directions: Matrix) -> Iterator[Leads]:

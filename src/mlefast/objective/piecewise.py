@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mlefast import _core
 from mlefast.data import Design
 
+from .passes import Passes
 from .protocol import Matrix, Vector
 from .standardisation import Standardisation
 
@@ -33,7 +34,7 @@ class PiecewiseLinear(Protocol):
     quantile: float  # tau
     size: int  # number of parameters
     rows: int
-    passes: float  # how often the rows have been read so far
+    passes: Passes  # how often the rows have been read so far
     response: Vector  # y - offset
     weights: Vector | None
 
@@ -92,7 +93,7 @@ class MemoryPiecewise:
         self.rows = design.rows
         self.response = response
         self.weights = weights
-        self.passes = 0.0
+        self.passes = Passes()
         self._design = design
         self._space = space
         self._threads = threads
@@ -108,7 +109,7 @@ class MemoryPiecewise:
 
     def along(self, direction: Vector) -> Vector:
         """X d in one pass."""
-        self.passes += 1.0
+        self.passes = self.passes.plus(0)
         return self._plain.linear_predictor(direction, self._threads)
 
     def residuals(self, params: Vector) -> Vector:
@@ -121,22 +122,22 @@ class MemoryPiecewise:
 
     def balance(self, params: Vector) -> Vector:
         """X' (w psi) in one pass."""
-        self.passes += 1.0
-        _, gradient, _, _ = self._plain.evaluate(params, self._laplace, 1, self._threads)
+        self.passes = self.passes.plus(1)
+        _, gradient, *_ = self._plain.evaluate(params, self._laplace, 1, self._threads)
         assert gradient is not None
         return -0.5 * gradient
 
     def cross(self, values: Vector) -> Vector:
         """X' (w v) in one pass."""
-        self.passes += 1.0
-        _, gradient, _, _ = self._rows(values).evaluate(np.zeros(self.size), self._given, 1, self._threads)
+        self.passes = self.passes.plus(1)
+        _, gradient, *_ = self._rows(values).evaluate(np.zeros(self.size), self._given, 1, self._threads)
         assert gradient is not None
         return gradient
 
     def gram(self, values: Vector) -> Matrix:
         """X' diag(w v) X in one pass."""
-        self.passes += 1.0
-        _, _, hessian, _ = self._rows(values, values).evaluate(np.zeros(self.size), self._given, 2, self._threads)
+        self.passes = self.passes.plus(2)
+        _, _, hessian, *_ = self._rows(values, values).evaluate(np.zeros(self.size), self._given, 2, self._threads)
         assert hessian is not None
         return hessian
 
@@ -201,7 +202,7 @@ class MemoryPiecewise:
 
     def leverages(self, factor: Matrix) -> Vector:
         """Squared norms of the rows of X A, some rows at a time."""
-        self.passes += 1.0
+        self.passes = self.passes.plus(0)
         answer = np.empty(self.rows)
         for rows, block in self._design.blocks():
             image = self._coordinates(block) @ factor

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from mlefast.likelihoods import ROUNDING
 
+from .passes import Passes
+
 if TYPE_CHECKING:
     from .information import ProductInformation
 
@@ -26,7 +28,8 @@ class Moments:
     """Negative log-likelihood, gradient and Hessian at some parameters.
 
     `loss` is the sum over the rows from which the NLL follows, such as half the squared errors, and `scale` the scale
-    of largest likelihood for it, at which all the others are.
+    of largest likelihood for it, at which all the others are. `reach`, known from order 1 on, bounds how far a step v
+    can move any linear predictor: (x_i'v)^2 <= reach v'H v with H the Hessian at these parameters.
     """
 
     nll: float
@@ -34,6 +37,7 @@ class Moments:
     hessian: Matrix | None = None
     loss: float = math.nan
     scale: float = 1.0
+    reach: float = math.inf
 
 
 class Leads(NamedTuple):
@@ -58,7 +62,7 @@ class Objective(Protocol):
     """The negative log-likelihood as a function of the parameters, in coordinates that suit a solver."""
 
     size: int  # number of parameters
-    passes: float  # how often the rows have been read so far; a sample of them counts as its share
+    passes: Passes  # how often the rows have been read so far; a sample of them counts as its share
     nobs: float  # the sum of the weights, or the number of rows
     precision: Precision  # what the numbers in the data deserve
     convex: bool  # whether the NLL is

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .base import Sums
 from .protocol import Leads, Matrix, Moments, Vector
 from .softmax import SoftmaxObjective
 
@@ -31,8 +32,8 @@ class RestrictedSoftmax(SoftmaxObjective):
         ahead = Leads(rows, *self._compare(rows, x, self._barred)).ahead
         return np.asarray(others & ~ahead.any(axis=2))
 
-    def _evaluate(self, params: Vector, order: int, single: bool) -> tuple[float, Vector | None, Matrix | None, bool]:
-        return self._sum(params, order, squares=False)
+    def _evaluate(self, params: Vector, order: int, single: bool) -> Sums:
+        return *self._sum(params, order, squares=False), math.inf
 
     def outer_products(self, params: Vector, moments: Moments) -> Matrix:
         """The sum of the outer products of the rows' scores."""

@@ -15,6 +15,7 @@ import numpy as np
 from mlefast.likelihoods import Likelihood, Totals
 
 from .memory import MemoryObjective
+from .passes import Passes
 from .protocol import Moments, Precision, Vector
 
 _DISTANCE = 2e-3  # of logarithms; balances the error of the formula, its fourth power, with rounding
@@ -39,12 +40,12 @@ class ShapeObjective:
         self.quadratic = False
 
     @property
-    def passes(self) -> float:
+    def passes(self) -> Passes:
         """Those over the rows."""
         return self._memory.passes
 
     @passes.setter
-    def passes(self, passes: float) -> None:
+    def passes(self, passes: Passes) -> None:
         self._memory.passes = passes
 
     @property

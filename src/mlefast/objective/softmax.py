@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, Self
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from mlefast import _core
 from mlefast.data import Design
 
-from .base import RowsObjective
+from .base import RowsObjective, Sums
 from .information import Information, ProductInformation
 from .protocol import Leads, Matrix, Moments, Vector
 from .standardisation import Standardisation
@@ -59,14 +60,14 @@ class SoftmaxObjective(RowsObjective):
     def _by_class(self, params: Vector) -> Matrix:
         return np.ascontiguousarray(params).reshape(self._classes - 1, self._columns)
 
-    def _evaluate(self, params: Vector, order: int, single: bool) -> tuple[float, Vector | None, Matrix | None, bool]:
-        self._count_pass()
+    def _evaluate(self, params: Vector, order: int, single: bool) -> Sums:
+        self._count_pass(order)
         nll, gradient, hessian, finite = self._softmax.evaluate(self._by_class(params), order, self._threads, single)
-        return nll, None if gradient is None else gradient.ravel(), hessian, finite
+        return nll, None if gradient is None else gradient.ravel(), hessian, finite, math.inf
 
     def outer_products(self, params: Vector, moments: Moments) -> Matrix:
         """The sum of the outer products of the rows' scores."""
-        self._count_pass()
+        self._count_pass(2)
         products = self._softmax.evaluate(self._by_class(params), 2, self._threads, False, True)[2]
         assert products is not None
         return products
@@ -82,7 +83,7 @@ class SoftmaxObjective(RowsObjective):
         """For the steps t_k = x'd_k, t_0 = 0, over the rows and the classes k other than the label: the largest
         sum_l p_l t_l - t_k, the least and the largest t_y - t_k; see inference/separation.py.
         """
-        self._count_pass()
+        self._count_pass(0)
         return self._softmax.scan(self._by_class(params), self._by_class(direction), self._threads)
 
     def _leads(self, rows: NDArray[np.intp], x: Matrix, directions: Matrix) -> Iterator[Leads]:
@@ -155,7 +156,7 @@ class SoftmaxObjective(RowsObjective):
 
     def _gram(self, stride: int) -> Information:
         """The information of a unit of curvature in every stride-th row."""
-        self._whole.passes += self.rows / stride / self._design.rows
+        self._whole.passes = self._whole.passes.plus(2, self.rows / stride / self._design.rows)
         assert isinstance(self._rows, _core.Rows)
         rows = self._rows if stride == 1 else self._rows.every(stride)
         zero = np.zeros(self._columns)

@@ -9,6 +9,7 @@ the stopping rule: a distance in standard errors that no rescaling of the data c
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,11 +17,13 @@ from mlefast.objective import Information, Moments, Objective, Precision, Vector
 
 from .least_squares import least_squares
 from .protocol import Expansion, Iteration, Progress, Solution, decrement, information_of
+from .third_order import ThirdOrder
 
 _NOISE = 1e-13  # relative: what a sum over the rows may owe to rounding
 _SINGLE_WIDTH = 64  # from here on the Hessian dominates a pass, and single precision halves it
 _TRUSTED = 1e4  # condition up to which single precision tells a column from a combination of others
 REUSE = 1e-6  # relative error of standard errors that an information matrix taken nearby may cause
+_NARROW = 48  # parameters up to which the information of all rows at the start is worth its price
 _SETTLED = 0.1  # the decrement of a step with such a matrix must fall at least to this share; Newton's falls further
 _PATIENCE = 10  # iterations before divergence is looked for
 _STRIDES = (256, 16)  # samples of rows on which the start is refined
@@ -49,6 +52,9 @@ def irls(
     if objective.quadratic:
         return least_squares(objective, start, tol=tol, max_iter=max_iter, progress=progress)
     params, last_step, before, iterations, share = start, math.nan, math.inf, 0, 1.0
+    beyond, size = ThirdOrder(objective), math.sqrt(min(objective.rows, objective.nobs))
+    if beyond.known and objective.size <= _NARROW:
+        information = None
     precision = precision or ("mixed" if objective.size >= _SINGLE_WIDTH else objective.precision)
     if information is None:
         moments, expansion, distance = expand(objective, params, precision)
@@ -67,11 +73,13 @@ def irls(
         precision = _next_precision(objective, here)
         moved = None
         if not ended:
-            reuse = not rough and distance <= REUSE * math.sqrt(min(objective.rows, objective.nobs))
+            if share == 1.0 and not rough and expansion.params is params:
+                step = beyond.bend(expansion, distance, tol)
+            reuse = not rough and distance <= REUSE * size / beyond.mismatch
             moved = _descend(objective, here, share * step, precision, order=1 if reuse else 2)
         if moved is None:
             if not rough:
-                return here
+                return _carry(beyond, here, REUSE * size)
             moments, expansion, distance = expand(objective, params, "double")
             step, rough = expansion.step, False
             continue
@@ -94,6 +102,16 @@ def irls(
                 return Solution(params, moments, expansion, distance, iterations, here.converged)
         else:
             share = 1.0
+
+
+def _carry(beyond: ThirdOrder, solution: Solution, near: float) -> Solution:
+    """With the information of the last point, if that of the expansion comes from farther away than `near`."""
+    expansion = solution.expansion
+    if beyond.mismatch == 1.0 or not expansion.information.kept.all():
+        return solution
+    if expansion.information.length(solution.params - expansion.params) <= near:
+        return solution
+    return replace(solution, carried=beyond.information(expansion, solution.params))
 
 
 def _next_precision(objective: Objective, here: Solution) -> Precision:

@@ -46,7 +46,9 @@ class Expansion:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Solution:
-    """The last point, what a pass found there, and the expansion at it or within 1e-6 of it (relative)."""
+    """The last point, what a pass found there, and the expansion at it or so near that the standard errors of the
+    information are those of the last point to 1e-6 (relative).
+    """
 
     params: Vector
     moments: Moments
@@ -54,11 +56,12 @@ class Solution:
     decrement: float
     iterations: int
     converged: bool
+    carried: Information | None = None  # the information of the expansion, carried on to the last point
 
     @property
     def information(self) -> Information:
         """The information that standard errors come from."""
-        return self.expansion.information
+        return self.carried or self.expansion.information
 
 
 def information_of(objective: Objective, moments: Moments) -> Information:

@@ -2,7 +2,7 @@
  *
  * A block of rows, tile by tile: pack, eta, leaf, sums, Hessian. What comes out is one flat array of doubles that
  * is added to others of its kind:
- *   [NLL, FINITE, SUM_D1, SUM_D2, 0 ...] [X' d1: panels * 8] [X' d2: panels * 8] [Hessian: panels * 8 rows of stride]
+ *   [NLL, FINITE, SUM_D1, SUM_D2, REACH, 0 ...] [X' d1: panels * 8] [X' d2: panels * 8] [Hessian: panels * 8 rows of stride]
  * The intercept is SUM_D1 in the gradient and (SUM_D2, X' d2) in the Hessian: no column of ones exists.
  */
 #ifndef MLEFAST_BLOCK_H
@@ -10,7 +10,9 @@
 
 #include "tile.h"
 
-enum { NLL, FINITE, SUM_D1, SUM_D2, HEADER = 8 };
+enum { NLL, FINITE, SUM_D1, SUM_D2, REACH, HEADER = 8 };
+/* REACH is the sum of 1 / d2 (weighted): by Cauchy and Schwarz (x_i'v)^2 <= v'H v / d2_i, so a step of one standard error
+ * moves no linear predictor by more than its root. */
 enum { BLOCK_ROWS = 1024 };   /* the unit of the summation tree: never depends on n or the number of threads */
 /* Rows that are packed at a time. Of rows that lie side by side few, since the sooner memory is read again, the less it
  * waits; of columns many, since each begins at another place. */
@@ -94,12 +96,13 @@ static int load_tile(const question *q, int64_t first, int rows, double *tile, i
 
 /* Multiply by the weights and add up what has one value per row. */
 static void add_row_sums(const row_vectors *v, int rows, int order, double *sums) {
-    vd nll = vd_zero(), finite = vd_zero(), s1 = vd_zero(), s2 = vd_zero();
-    const vd zero = vd_zero();
+    vd nll = vd_zero(), finite = vd_zero(), s1 = vd_zero(), s2 = vd_zero(), reach = vd_zero();
+    const vd zero = vd_zero(), one = vd_set(1.0);
     for (int i = 0; i < rows; i += VD_LANES) {
         vd w = vd_load(v->weights + i);
+        vi absent = vd_equal(w, zero);
         vd present = vd_mul(w, vd_load(v->nll + i));
-        nll = vd_add(nll, vd_select(vd_equal(w, zero), zero, present));
+        nll = vd_add(nll, vd_select(absent, zero, present));
         finite = vd_fma(zero, vd_load(v->eta + i), finite); /* NaN if one eta is infinite or NaN */
         if (order > 0) {
             vd d1 = vd_mul(w, vd_load(v->d1 + i)), d2 = vd_mul(w, vd_load(v->d2 + i));
@@ -107,12 +110,14 @@ static void add_row_sums(const row_vectors *v, int rows, int order, double *sums
             vd_store(v->d2 + i, d2);
             s1 = vd_add(s1, d1);
             s2 = vd_add(s2, d2);
+            reach = vd_add(reach, vd_select(absent, zero, vd_div(one, d2)));
         }
     }
     sums[NLL] += vd_sum(nll);
     sums[FINITE] += vd_sum(finite);
     sums[SUM_D1] += vd_sum(s1);
     sums[SUM_D2] += vd_sum(s2);
+    sums[REACH] += vd_sum(reach);
 }
 
 /* A tile as floats, for the Hessian by floats. */
