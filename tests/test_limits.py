@@ -338,3 +338,22 @@ def test_the_programme_needs_few_rows(rows: int) -> None:
     np.testing.assert_allclose(result.params[:4], wanted.params, atol=1e-6 * wanted.bse.max())
     np.testing.assert_allclose(result.bse[:4], wanted.bse, rtol=1e-6)
     assert result.separation.rows == rows // 500
+
+
+def test_a_prior_of_other_columns_takes_no_part_in_the_separation() -> None:
+    """The limit is the penalised fit of the rows that are left; with a prior of its own nothing is infinite."""
+    rng = np.random.default_rng(6)
+    z, rare = rng.standard_normal((300, 2)), np.arange(300) % 15 == 0
+    y = (rng.random(300) < 0.4) | rare
+    x = np.column_stack([z, rare])
+    result = fit(x, y, penalty=mlefast.Ridge([1.0, 1.0, 0.0]))
+    wanted = mlefast.fit(z[~rare], y[~rare], penalty=mlefast.Ridge(1.0), tol=1e-9)
+    assert (result.separation.kind, result.separation.rows, result.params[3]) == ("quasi", 20, math.inf)
+    np.testing.assert_allclose(result.params[:3], wanted.params, rtol=1e-6)
+    np.testing.assert_allclose(result.bse[:3], wanted.bse, rtol=1e-6)
+    assert result.llf == pytest.approx(wanted.llf, rel=1e-10)
+    held = mlefast.fit(x, y, penalty=mlefast.Ridge(1.0))
+    assert held.converged and np.isfinite(held.params).all()
+    assert mlefast.fit(x, y, penalty=mlefast.Firth()).converged
+    alone = fit(np.column_stack([z[:, 0], y]), y, penalty=mlefast.Ridge([1.0, 0.0]))
+    np.testing.assert_array_equal(alone.params, [-math.inf, 0.0, math.inf])

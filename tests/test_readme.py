@@ -34,7 +34,17 @@ def test_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 PAGES = sorted((Path(mlefast.__file__).parent / "likelihoods").glob("*.py"))
 LIKELIHOODS = [f"likelihoods.{page.stem}" for page in PAGES if ">>>" in page.read_text()]
-MODULES = [*LIKELIHOODS, "config", "evaluate", "fit", "formula", "result"]
+MODULES = [
+    *LIKELIHOODS,
+    "config",
+    "evaluate",
+    "fit",
+    "formula",
+    "penalties.firth",
+    "penalties.ridge",
+    "profile",
+    "result",
+]
 
 
 @pytest.mark.parametrize("name", MODULES)

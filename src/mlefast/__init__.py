@@ -32,6 +32,8 @@ from .likelihoods import (
     StudentT,
     UserLikelihood,
 )
+from .penalties import Firth, Ridge
+from .profile import Profile, profile
 from .result import Result
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "ConvergenceWarning",
     "DataError",
     "Evaluation",
+    "Firth",
     "FormulaError",
     "Gamma",
     "Gaussian",
@@ -51,9 +54,11 @@ __all__ = [
     "NegativeBinomial",
     "OptionError",
     "Poisson",
+    "Profile",
     "RankError",
     "RankWarning",
     "Result",
+    "Ridge",
     "SeparationError",
     "SeparationWarning",
     "StudentT",
@@ -65,5 +70,6 @@ __all__ = [
     "likelihood",
     "loglik",
     "nll",
+    "profile",
     "show_config",
 ]

@@ -15,6 +15,7 @@ from mlefast.solvers import Solution, irls
 from .existence import judge
 from .limit import column_rank, find_limit
 from .model import Model
+from .penalised import Prior, added, effective_parameters
 
 _SAMPLE_ROWS = 2048
 
@@ -36,24 +37,26 @@ def assess(
     tol: float,
     covariance: str,
     corrected: bool,
+    prior: Prior | None = None,
 ) -> dict[str, Any]:
     """The fields of a Result that depend on the solution.
 
     At the solution rows may have no information left, as on the way to infinity. That says nothing about the columns:
     where it is in doubt, the rank comes from information that is the same in all rows. With `corrected` the scale has
-    nobs - rank in its denominator.
+    nobs - rank in its denominator. With a `prior` the rank counts what it determines, and its effective number of
+    parameters takes the place of the rank in the denominator.
     """
     space, names = model.coordinates, model.names
     information = solution.information
-    columns = None if information.kept.all() and information.definite else column_rank(model, objective)
-    separation = judge(model, objective, solution, columns, null.scale)
+    columns = None if information.kept.all() and information.definite else column_rank(model, objective, prior)
+    separation = judge(model, objective, solution, columns, null.scale, None if prior is None else prior.free)
     if columns is None:
         settled = separation.verdict in ("exists", "local")
-        columns = information if settled else column_rank(model, objective)
+        columns = information if settled else column_rank(model, objective, prior)
     kept, ends = columns.kept, np.zeros(model.size)
     determined = kept
     if separation.verdict == "separated":
-        limit = find_limit(model, objective, solution, columns, separation, tol)
+        limit = find_limit(model, objective, solution, columns, separation, tol, prior)
         objective, solution, separation, ends = limit.objective, limit.solution, limit.separation, limit.ends
         determined = kept & ~limit.moved
     information, gradient = solution.information.among(kept), solution.moments.gradient
@@ -74,7 +77,8 @@ def assess(
         tuple(name for name, keep in zip(names, determined, strict=True) if keep),
         tol,
     )
-    freedom = model.data.nobs - columns.rank
+    effective = None if prior is None else effective_parameters(prior, solution, information)
+    freedom = model.data.nobs - (columns.rank if effective is None else effective)
     correction = (model.data.nobs / freedom if freedom > 0.0 else math.nan) if corrected else 1.0
     params = space.to_user(params)
     spread = space.covariance_to_user(_sandwich(objective, solution, inverse) if covariance == "HC0" else inverse)
@@ -93,6 +97,8 @@ def assess(
         "scale": solution.moments.scale * math.sqrt(correction),
         "llf": -solution.moments.nll,
         "deviance": _deviance(model, solution, model.size),
+        "df_effective": effective,
+        "penalty_value": 0.0 if prior is None else added(prior, solution),
     }
 
 
@@ -132,15 +138,15 @@ def _without_slopes(model: Model, solution: Solution) -> NullModel:
     return NullModel(-likelihood.at_scale(loss, totals, scale)[0], 2.0 * (loss - totals.saturated), scale)
 
 
-def null_model(model: Model, solution: Solution) -> NullModel:
-    """The model that has an intercept and the offset only."""
+def null_model(model: Model, solution: Solution | None) -> NullModel:
+    """The model that has an intercept and the offset only; a solution without a penalty may tell it."""
     data = model.data
-    if model.likelihood.quadratic and model.intercept:
+    if solution is not None and model.likelihood.quadratic and model.intercept:
         return _without_slopes(model, solution)
     known = model.likelihood.null_loglik(data.y, data.weights) if data.offset is None else None
     if known is not None:
         return NullModel(known, -2.0 * known, 1.0)
-    solution = irls(model.null(), model.null_start(), tol=1e-6, max_iter=100)
-    if not (solution.converged and solution.information.rank == 1 + model.estimated):
+    found = irls(model.null(), model.null_start(), tol=1e-6, max_iter=100)
+    if not (found.converged and found.information.rank == 1 + model.estimated):
         return NullModel(math.nan, math.nan, math.nan)
-    return NullModel(-solution.moments.nll, _deviance(model, solution, 1 + model.estimated), solution.moments.scale)
+    return NullModel(-found.moments.nll, _deviance(model, found, 1 + model.estimated), found.moments.scale)

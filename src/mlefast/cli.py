@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlefast.likelihoods import Likelihood
+    from mlefast.penalties import Penalty
     from mlefast.result import Result
 
 _PATIENCE = 0.5  # seconds that a fit may take without a word
@@ -147,6 +148,8 @@ def _build() -> click.Group:
         help="Default: what suits the likelihood.",
     )
     @click.option("--scale", type=click.Choice(["corrected", "mle"]), help="Of Gaussian standard errors: n - p or n.")
+    @click.option("--ridge", metavar="ALPHA", type=float, help="Add ALPHA / 2 times the sum of squared slopes.")
+    @click.option("--firth", is_flag=True, help="Add Jeffreys' prior, which keeps separated labels finite.")
     @click.option(
         "--on-separation",
         type=click.Choice(ON_SEPARATION),
@@ -218,6 +221,7 @@ def _fit(file: str, formula: str, output: str | None, options: dict[str, Any]) -
         require_writable(output)
         if os.path.exists(output) and os.path.exists(file) and os.path.samefile(output, file):
             raise DataError(f"--output {output} is the file of the data, which would be lost. Choose another place.")
+    options["penalty"] = _penalty(options.pop("ridge"), options.pop("firth"))
     extra = [options[name] for name in ("weights", "offset", "exposure") if options[name] is not None]
     with _warnings_in_lines():
         table = read_table(file, list(dict.fromkeys([*required_columns(formula), *extra])))
@@ -234,6 +238,17 @@ def _likelihood(likelihood: Likelihood, quantile: float | None) -> Likelihood:
     if not isinstance(likelihood, Laplace):
         raise OptionError(f"--quantile is for --likelihood laplace, not {likelihood.name}. Leave it out.")
     return Laplace(quantile)
+
+
+def _penalty(alpha: float | None, firth: bool) -> Penalty | None:
+    """The penalty that was asked for."""
+    from mlefast.penalties import Firth, Ridge
+
+    if firth:
+        if alpha is not None:
+            raise OptionError("--firth and --ridge are two penalties. Use one of them.")
+        return Firth()
+    return None if alpha is None else Ridge(alpha)
 
 
 @contextmanager
@@ -282,7 +297,7 @@ def _coefficients(result: Result) -> dict[str, list[Any]]:
 
 def _as_dict(result: Result) -> dict[str, Any]:
     """Everything about the fit but the covariance matrix, in types that JSON has."""
-    facts = ("likelihood", "link", "formula", "response", "intercept", "rank", "df_model", "dropped", "converged")
+    facts = ("likelihood", "link", "formula", "response", "intercept", "rank", "dropped", "converged")
     search = ("iterations", "solver", "solver_reason", "threads", "isa", "covariance_type")
     fit = (
         "llf",
@@ -300,6 +315,7 @@ def _as_dict(result: Result) -> dict[str, Any]:
     certificate, separation, table = result.certificate, result.separation, _coefficients(result)
     return {
         **{name: getattr(result, name) for name in facts},
+        "df_model": _count(result.df_model),
         "classes": None if result.classes is None else result.classes.tolist(),
         "nobs": _count(result.nobs),
         "df_resid": _count(result.df_resid),
@@ -322,6 +338,7 @@ def _as_dict(result: Result) -> dict[str, Any]:
             "rows": separation.rows,
             "limit": None if separation.limit is None else _numbers(separation.limit),
         },
+        "penalty": None if result.penalty is None else _penalty_as_dict(result),
         "shape": result.shape,
         "optima": [{"nll": optimum.nll, "count": optimum.count} for optimum in result.optima],
         "ranges": None if result.ranges is None else [[_number(x) for x in row] for row in result.ranges],
@@ -333,6 +350,14 @@ def _as_dict(result: Result) -> dict[str, Any]:
         "version": __version__,
         "confidence": 0.95,
         "coefficients": [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)],
+    }
+
+
+def _penalty_as_dict(result: Result) -> dict[str, Any]:
+    return {
+        "kind": str(result.penalty),
+        "value": _number(result.penalty_value),
+        "df_effective": None if result.df_effective is None else _number(result.df_effective),
     }
 
 

@@ -7,12 +7,15 @@ import dataclasses
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlefast.inference import Separation, judge_existence, reach_margin
 from mlefast.objective import Information, RowsObjective, ShapeObjective, Vector
 from mlefast.solvers import Expansion, Solution, expand
 
 from .model import Model
+
+Free = NDArray[np.bool_] | None
 
 _PERFECT = 1e-13  # of the scale without covariates: what is left of y is rounding
 _MARGIN = 1e-3  # that has to be left for what is neglected
@@ -26,10 +29,13 @@ def judge(
     solution: Solution,
     columns: Information | None,
     null_scale: float,
+    free: Free = None,
 ) -> Separation:
     """The verdict; `columns` is the information that tells the columns' rank, if that of the solution does not.
 
     Of a separation it says the direction only, in the coordinates of the fit; what follows from that is in limit.py.
+    Parameters that are not `free` have a prior, which holds them: no direction that moves them goes on for ever. So
+    the maximum exists if it does for the others alone, wherever those are held.
     """
     likelihood, expansion = model.likelihood, solution.expansion
     if likelihood.scale_name and _is_rounding(model, solution.moments.scale, null_scale):
@@ -37,13 +43,13 @@ def judge(
     if likelihood.existence == "always":
         return Separation("exists", math.nan)
     if isinstance(objective, ShapeObjective):
-        return _judge_shape(model, objective, solution, columns)
+        return _judge_shape(model, objective, solution, columns, free)
     if likelihood.existence == "local":
         return Separation("local" if _is_definite(expansion.information, columns) else "undecided", math.nan)
-    margin = _margin_within_reach(objective, solution)
+    margin = _margin_within_reach(objective, solution) if free is None else -math.inf
     if margin > _MARGIN:
         return Separation("exists", margin)
-    return prove(objective, solution.params, expansion, columns, solution.converged)
+    return prove(objective, solution.params, expansion, columns, solution.converged, free)
 
 
 def _margin_within_reach(objective: RowsObjective, solution: Solution) -> float:
@@ -59,7 +65,7 @@ def _margin_within_reach(objective: RowsObjective, solution: Solution) -> float:
 
 
 def _judge_shape(
-    model: Model, objective: ShapeObjective, solution: Solution, columns: Information | None
+    model: Model, objective: ShapeObjective, solution: Solution, columns: Information | None, free: Free
 ) -> Separation:
     """With shape parameters: the coefficients at their values, and whether these are determined."""
     shapes, information = model.estimated, solution.information
@@ -70,13 +76,21 @@ def _judge_shape(
     if model.likelihood.existence == "local":
         return Separation("local" if definite else "undecided", math.nan)
     memory, params = objective.split(solution.params)
-    kept = None if columns is None else columns.among(np.arange(len(columns.kept)) < len(params))
-    found = prove(memory, params, expand(memory, params, "double")[1], kept, solution.converged)
+    kept = None if columns is None else of_coefficients(columns, len(params))
+    there = expand(memory, params, "double")[1]
+    found = prove(memory, params, there, kept, solution.converged, None if free is None else free[:-shapes])
     if found.verdict == "exists":  # in the coefficients; jointly the NLL is not convex
         return dataclasses.replace(found, verdict="local" if definite else "undecided")
     if found.direction is None:
         return found
     return dataclasses.replace(found, direction=np.hstack([found.direction, np.zeros(shapes)]))
+
+
+def of_coefficients(columns: Information, size: int) -> Information:
+    """The part of the first `size` parameters, without those of shape."""
+    if len(columns.kept) == size:
+        return columns
+    return Information(columns.matrix[:size, :size], most=int(columns.kept[:size].sum()))
 
 
 def _is_rounding(model: Model, scale: float, spread: float) -> bool:
@@ -119,30 +133,45 @@ def prove(
     expansion: Expansion,
     columns: Information | None,
     converged: bool,
+    free: Free = None,
 ) -> Separation:
     """The verdict from the rows: of the expansion, or else of a linear programme."""
-    separation = _prove_at(objective, expansion, columns)
+    if free is not None and not free.any():
+        return Separation("exists", math.nan)
+    separation = _prove_at(objective, expansion, columns, free)
     if separation.verdict == "undecided" and converged:
         # a proof may come from any point, and a Newton step further is nearer to the maximum
         further = expand(objective, params + expansion.step, "double")[1]
-        separation = _prove_at(objective, further, columns)
-    return _settle(objective, expansion.step, separation) if separation.verdict == "undecided" else separation
+        separation = _prove_at(objective, further, columns, free)
+    return _settle(objective, expansion.step, separation, free) if separation.verdict == "undecided" else separation
 
 
-def _prove_at(objective: RowsObjective, expansion: Expansion, columns: Information | None) -> Separation:
+def _prove_at(objective: RowsObjective, expansion: Expansion, columns: Information | None, free: Free) -> Separation:
+    if free is not None:
+        expansion = _among(expansion, free)
+        columns = columns.among(free) if columns else None
     information = expansion.information
-    complete = np.array_equal(information.kept, columns.kept) if columns else information.kept.all()
+    wanted = columns.kept if columns else free if free is not None else True
+    complete = bool(np.all(information.kept == wanted))
     condition = information.condition if complete else math.inf
     return judge_existence(objective, expansion.params, expansion.step, condition, expansion.precision)
 
 
-def _settle(objective: RowsObjective, step: Vector, separation: Separation) -> Separation:
+def _settle(objective: RowsObjective, step: Vector, separation: Separation, free: Free) -> Separation:
     from mlefast.inference.recession import Undecided, separating_direction  # which few fits need
 
     try:
-        direction = separating_direction(objective, step)
+        direction = separating_direction(objective, step, free)
     except Undecided:
         return separation
     if direction is None:
         return dataclasses.replace(separation, verdict="exists")
     return dataclasses.replace(separation, verdict="separated", direction=direction)
+
+
+def _among(expansion: Expansion, free: NDArray[np.bool_]) -> Expansion:
+    """The expansion in the parameters that are free, where the others are held as they are."""
+    gradient = -expansion.information.times_vector(expansion.step)
+    information = expansion.information.among(free)
+    step = -information.solve(np.where(free, gradient, 0.0))
+    return Expansion(expansion.params, information, step, expansion.precision)

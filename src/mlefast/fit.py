@@ -6,7 +6,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -14,7 +13,8 @@ from numpy.typing import ArrayLike
 from mlefast import _core
 from mlefast.errors import OptionError
 from mlefast.likelihoods import Laplace, Likelihood, find_likelihood
-from mlefast.solvers import SOLVERS, Progress, choose_solver
+from mlefast.penalties import Penalty, read_penalty
+from mlefast.solvers import Progress
 
 from .advice import warn
 from .assessment import assess, has_constant, null_model
@@ -30,8 +30,8 @@ from .options import (
     require_choice,
     resolve_threads,
 )
+from .penalised import maximise
 from .result import Result
-from .search import find_maximum
 
 
 def fit(
@@ -55,6 +55,7 @@ def fit(
     scale: str | None = None,
     on_separation: str = "warn",
     on_rank: str = "warn",
+    penalty: Penalty | None = None,
     groups: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -94,7 +95,8 @@ def fit(
         From how many scattered starts to search, for likelihoods that may have several maxima; the best is returned and
         `optima` lists all. Where the negative log-likelihood is convex one start is enough, and the summary says so.
     tol : float, default 1e-6
-        Fit until the estimate is within `tol` standard errors of the exact maximum.
+        Fit until the estimate is within `tol` standard errors of the exact maximum. (Laplace ends at it exactly, in a
+        number of steps that needs no limit, so `tol`, `max_iter` and `progress` are not for it.)
     max_iter : int, default 100
         Iterations after which to give up, with a warning.
     covariance : {"fisher", "HC0", "iid", "kernel", "bootstrap"}, optional
@@ -109,6 +111,8 @@ def fit(
         see `Result.separation`.
     on_rank : {"warn", "raise"}, default "warn"
         What to do if columns are linear combinations of others.
+    penalty : Ridge or Firth, optional
+        What to add to the negative log-likelihood. Not for Laplace, and with `covariance="fisher"` only.
     groups : None
         Reserved for clustered covariances.
     threads : int, optional
@@ -164,6 +168,7 @@ def fit(
     covariance, corrected = _read_covariance(family, covariance), _read_scale(family, scale)
     require_choice("on_separation", on_separation, ON_SEPARATION)
     require_choice("on_rank", on_rank, ON_RANK)
+    penalty = read_penalty(penalty, family, covariance)
     tol, max_iter, intercept = read_tol(tol), read_max_iter(max_iter), read_flag("intercept", intercept)
     starts, team = read_multistart(multistart), resolve_threads(threads)
     data = observe(X, y, family, weights=weights, offset=offset, exposure=exposure, missing=missing, names=names)
@@ -188,18 +193,23 @@ def fit(
         warn(result, max_iter, on_separation=on_separation, on_rank=on_rank)
         return result
     objective = model.objective()
-    chosen, reason = choose_solver(solver, objective)
-    solution, optima = find_maximum(
+    solution, optima, chosen, reason, prior = maximise(
         model,
         objective,
-        partial(SOLVERS[chosen], objective, tol=tol, max_iter=max_iter, progress=progress),
+        penalty,
+        solver=solver,
         start=start,
         starts=starts,
+        tol=tol,
+        max_iter=max_iter,
+        progress=progress,
     )
 
     constant = has_constant(model, objective)
-    null = null_model(model, solution)
-    assessment = assess(model, objective, solution, null, tol=tol, covariance=covariance, corrected=corrected)
+    null = null_model(model, solution if penalty is None else None)
+    assessment = assess(
+        model, objective, solution, null, tol=tol, covariance=covariance, corrected=corrected, prior=prior
+    )
     if data.design.columns == 0 and intercept:
         null = null._replace(loglik=assessment["llf"], deviance=assessment["deviance"])
     result = Result(
@@ -222,6 +232,7 @@ def fit(
         seconds=time.perf_counter() - began,
         threads=team,
         isa=_core.ISA,
+        penalty=penalty,
         optima=tuple(replace(found, params=model.to_user(found.params)) for found in optima),
         **assessment,
     )

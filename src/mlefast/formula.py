@@ -21,6 +21,7 @@ from mlefast.data.missing import first_rows, missing_values
 from mlefast.data.table import missing_in, require_no_stray_words, table_of, to_pandas
 from mlefast.errors import DataError, FormulaError, MissingPackageError
 from mlefast.likelihoods import Likelihood
+from mlefast.penalties import Penalty
 from mlefast.solvers import Progress
 
 from .fit import fit
@@ -271,6 +272,7 @@ def fit_formula(
     scale: str | None = None,
     on_separation: str = "warn",
     on_rank: str = "warn",
+    penalty: Penalty | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Result:
@@ -286,9 +288,9 @@ def fit_formula(
         As in `fit`, or the name of a column.
     missing : {"raise", "drop"}, default "raise"
         What to do with rows in which a column of the formula, the weights, the offset or the exposure is missing.
-    likelihood, weight_kind, solver, start, multistart, tol, max_iter, covariance, scale
+    likelihood, weight_kind, solver, start, multistart, tol, max_iter, covariance, scale, on_separation, on_rank
         As in `fit`.
-    on_separation, on_rank, threads, progress
+    penalty, threads, progress
         As in `fit`.
 
     Returns
@@ -363,6 +365,7 @@ def fit_formula(
             scale=scale,
             on_separation=on_separation,
             on_rank=on_rank,
+            penalty=penalty,
             threads=threads,
             progress=progress,
         )

@@ -16,11 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlefast.inference import Separation
-from mlefast.objective import Information, Matrix, Moments, RowsObjective, ShapeObjective, Standardisation, Vector
+from mlefast.objective import (
+    Information,
+    Matrix,
+    Moments,
+    RidgeObjective,
+    RowsObjective,
+    ShapeObjective,
+    Standardisation,
+    Vector,
+)
 from mlefast.solvers import Expansion, Solution, expand, irls
 
-from .existence import prove
+from .existence import of_coefficients, prove
 from .model import Model
+from .penalised import Prior, settle
 
 _MAX_ITER = 100
 _STILL = 1e-7  # of the largest part of a direction: smaller ones are rounding
@@ -44,32 +54,35 @@ def find_limit(
     columns: Information,
     found: Separation,
     tol: float,
+    prior: Prior | None = None,
 ) -> Limit:
     """The limit of a separated fit, from its solution and the direction that was found; both in its coordinates."""
-    rows = _of_coefficients(objective, solution)
+    held = prior if isinstance(prior, RidgeObjective) else None
+    rows = _memory_of(objective, solution)
     assert found.direction is not None
     directions = found.direction[: rows.size, np.newaxis]
     taken = solution
     while True:
         separated, touched = _separated_rows(rows, directions, model.data.design.rows)
-        basis = np.eye(model.size)[:, columns.kept]
+        basis = np.eye(model.size)[:, columns.kept if held is None else columns.kept & held.free]
         complete = int(separated.sum()) == model.data.present
         if complete:
-            rest, taken = objective, _nothing(model.size, solution)
+            rest, taken = objective, _nothing(np.zeros(model.size) if held is None else held.curvature, solution)
             break
         part = model.beyond(directions, separated)
         rest = part.objective()
-        left = column_rank(part, rest).among(columns.kept)
-        start = _without(taken.params, left)
-        taken = irls(rest, start, tol=tol, max_iter=_MAX_ITER)
+        left = column_rank(part, rest, held).among(columns.kept)
+        taken = _maximum(rest, held, _without(taken.params, left), tol)
         taken = replace(taken, params=_without(taken.params, left))
         lost = [v for j, v in left.null_vectors() if columns.kept[j]]
         if not lost:  # huge cells hide what the rows that are left do not determine
             lost = [np.pad(direction, (0, model.size - rows.size)) for direction in directions.T]
         basis = np.array(lost).T
-        remaining = _of_coefficients(rest, taken)
+        remaining = _memory_of(rest, taken)
         params = taken.params[: rows.size]
-        again = prove(remaining, params, expand(remaining, params, "double")[1], left, taken.converged)
+        free = None if held is None else held.free[: rows.size]
+        there, known = expand(remaining, params, "double")[1], of_coefficients(left, rows.size)
+        again = prove(remaining, params, there, known, taken.converged, free)
         objective.passes += rest.passes
         if again.direction is None:
             break
@@ -78,25 +91,39 @@ def find_limit(
     return _describe(model, rows, rest, taken, columns, basis, directions, found)
 
 
-def column_rank(model: Model, objective: RowsObjective | ShapeObjective) -> Information:
-    """The information that is the same in all rows and classes, and that of the shape parameters for themselves."""
+def _maximum(
+    objective: RowsObjective | ShapeObjective, held: RidgeObjective | None, start: Vector, tol: float
+) -> Solution:
+    """The maximum, with the prior if there is one."""
+    if held is None:
+        return irls(objective, start, tol=tol, max_iter=_MAX_ITER)
+    goal = RidgeObjective(objective, held.curvature)
+    return settle(goal, irls(goal, start, tol=tol, max_iter=_MAX_ITER))
+
+
+def column_rank(model: Model, objective: RowsObjective | ShapeObjective, prior: Prior | None = None) -> Information:
+    """The information that is the same in all rows and classes, that of the shape parameters for themselves, and that
+    of a prior.
+    """
+    held = np.zeros(model.size) if prior is None else prior.curvature
+    several = int(np.count_nonzero(held))
     if model.barred is not None:  # classes that are not possible in all rows
         hessian = objective.moments(np.zeros(model.size), 2).hessian
         assert hessian is not None
-        return Information(hessian, most=model.data.present * model.equations)
+        return Information(hessian + np.diag(held), most=model.data.present * model.equations + several)
     equal = model.equally_informed(model.intercept)
     hessian = equal.moments(np.zeros(equal.size), 2).hessian
     assert hessian is not None
     objective.passes += equal.passes
     if model.equations > 1:
         repeated = np.kron(np.eye(model.equations), hessian).astype(np.float64)
-        return Information(repeated, most=model.data.present * model.equations)
+        return Information(repeated + np.diag(held), most=model.data.present * model.equations + several)
     padded = np.eye(model.size)
     padded[: equal.size, : equal.size] = hessian
-    return Information(padded, most=model.data.present + model.estimated)
+    return Information(padded + np.diag(held), most=model.data.present + model.estimated + several)
 
 
-def _of_coefficients(objective: RowsObjective | ShapeObjective, solution: Solution) -> RowsObjective:
+def _memory_of(objective: RowsObjective | ShapeObjective, solution: Solution) -> RowsObjective:
     return objective.split(solution.params)[0] if isinstance(objective, ShapeObjective) else objective
 
 
@@ -108,10 +135,10 @@ def _without(params: Vector, columns: Information) -> Vector:
     return params
 
 
-def _nothing(size: int, before: Solution) -> Solution:
-    """The fit of no rows."""
-    zero = np.zeros(size)
-    none = Expansion(zero, Information(np.zeros((size, size))), zero, "double")
+def _nothing(curvature: Vector, before: Solution) -> Solution:
+    """The fit of no rows, with nothing but the prior to say something."""
+    zero = np.zeros_like(curvature)
+    none = Expansion(zero, Information(np.diag(curvature)), zero, "double")
     return Solution(zero, Moments(0.0, zero, None, 0.0), none, 0.0, before.iterations, True)
 
 

@@ -15,6 +15,7 @@ from mlefast.errors import DataError
 from mlefast.likelihoods import Categorical, Likelihood, Totals, UserLikelihood
 from mlefast.objective import (
     BlockRows,
+    JeffreysObjective,
     Matrix,
     MemoryObjective,
     Moments,
@@ -117,6 +118,13 @@ class Model:
         """The model in the limit along some directions, (size, directions), which leave nothing open in these rows."""
         barred = directions if isinstance(self.likelihood, Categorical) else None
         return replace(self, data=self.data.without(rows), barred=barred)
+
+    def with_jeffreys(self, objective: RowsObjective) -> JeffreysObjective:
+        """The negative log-likelihood with Jeffreys' prior."""
+        scale = np.hstack([np.zeros(int(self.intercept)), np.log(self.space.scale)])
+        third = None if isinstance(self.likelihood, Categorical) else self.likelihood.third
+        volume = np.tile(scale, self.equations)
+        return JeffreysObjective(objective, third, self.data.weights, self.data.offset, volume)
 
     def null(self) -> MemoryObjective | ShapeObjective:
         """The model that has an intercept (and the offset) only."""

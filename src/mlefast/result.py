@@ -14,6 +14,7 @@ from mlefast.errors import DataError, OptionError
 from mlefast.inference import Alias, Certificate, Separation
 from mlefast.likelihoods import Likelihood
 from mlefast.objective import Passes
+from mlefast.penalties import Penalty
 
 from .options import read_number
 from .prediction import mean
@@ -101,6 +102,13 @@ class Result:
     scale : float
         Scale of the distribution (sigma of Gaussian, of which statsmodels' scale is the square; the dispersion of
         Gamma, b of Laplace), 1 where it has none.
+    penalty : Penalty or None
+        What was added to the negative log-likelihood; `llf` is without it.
+    penalty_value : float
+        The penalty at the estimate, in nats.
+    df_effective : float or None
+        With a `Ridge`: the effective number of parameters, which takes the place of `rank` in `df_model`, `df_resid`,
+        `aic` and `bic`.
     ranges : array of shape (p, 2) or None
         Where more than one estimate has the largest likelihood, as happens to Laplace: the least and the greatest value
         of each parameter among these; None where the estimate is the only one.
@@ -144,6 +152,9 @@ class Result:
     scale: float = 1.0
     ranges: NDArray[np.float64] | None = None
     optima: tuple[Optimum, ...] = ()
+    penalty: Penalty | None = None
+    penalty_value: float = 0.0
+    df_effective: float | None = None
     formula: str | None = None
     encoder: Encoder | None = None
 
@@ -262,9 +273,14 @@ class Result:
         return 1.0 - self.deviance / self.null_deviance if self.null_deviance else float("nan")
 
     @property
-    def _free(self) -> int:
+    def _parameters(self) -> float:
+        """Parameters that are determined, with a prior the effective number of them."""
+        return self.rank if self.df_effective is None else self.df_effective
+
+    @property
+    def _free(self) -> float:
         """Estimated numbers: parameters that are determined, and the scale if there is one."""
-        return self.rank + (self.family.scale_name is not None)
+        return self._parameters + (self.family.scale_name is not None)
 
     @property
     def aic(self) -> float:
@@ -277,14 +293,14 @@ class Result:
         return -2.0 * self.llf + float(np.log(self.nobs)) * self._free
 
     @property
-    def df_model(self) -> int:
+    def df_model(self) -> float:
         """Parameters that are determined, without the intercept or, in its place, a constant among the columns."""
-        return self.rank - self.constant * self._equations - len(self.family.estimated)
+        return self._parameters - self.constant * self._equations - len(self.family.estimated)
 
     @property
     def df_resid(self) -> float:
         """Observations minus parameters that are determined."""
-        return self.nobs - self.rank
+        return self.nobs - self._parameters
 
     @property
     def prsquared(self) -> float:
@@ -298,10 +314,12 @@ class Result:
 
     @property
     def llr_pvalue(self) -> float:
-        """p-value of `llr`, chi-squared with `df_model` degrees of freedom (NaN without covariates)."""
+        """p-value of `llr`, chi-squared, `df_model` degrees of freedom (NaN without covariates or with a penalty)."""
         from scipy.special import chdtrc
 
-        return float(chdtrc(self.df_model, max(0.0, self.llr))) if self.df_model > 0 else float("nan")
+        if self.penalty is not None or not self.df_model > 0:
+            return float("nan")
+        return float(chdtrc(self.df_model, max(0.0, self.llr)))
 
     def predict(self, X: Any, *, offset: Any = None) -> Vector:
         """Mean of y for new rows: for Bernoulli the probability of `classes[-1]`, for categorical that of each class.

@@ -9,7 +9,7 @@ from typing import Protocol
 from numpy.typing import ArrayLike
 
 from mlefast.errors import DataError
-from mlefast.objective import Information, RowsObjective, ShapeObjective, Vector
+from mlefast.objective import Information, Objective, Vector
 from mlefast.solvers import Optimum, Solution, sample_start, scattered_starts, search
 
 from .model import Model
@@ -26,7 +26,7 @@ class Minimise(Protocol):
 
 def find_maximum(
     model: Model,
-    objective: RowsObjective | ShapeObjective,
+    objective: Objective,
     minimise: Minimise,
     *,
     start: ArrayLike | None,

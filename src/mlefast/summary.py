@@ -188,7 +188,7 @@ def summarise(result: Result, alpha: float = 0.05) -> Summary:
     numbers = zip(*(column.ravel() for column in estimates), strict=True)
     sections = _sections(result)
     return Summary(
-        title=f"{_title(result)}: maximum-likelihood fit",
+        title=f"{_title(result)}: {'maximum' if result.penalty is None else 'penalised'}-likelihood fit",
         header=_header(result),
         columns=("coef", "std err", *tests, f"[{alpha / 2:.12g}", f"{1 - alpha / 2:.12g}]"),
         names=result.names * max(1, len(sections)),
@@ -212,6 +212,8 @@ def _title(result: Result) -> str:
 
 
 def _covariance(result: Result) -> str:
+    if result.penalty is not None:
+        return result.penalty.errors
     if result.covariance_type in _SPARSITY:
         return _SPARSITY[result.covariance_type]
     if result.covariance_type != "fisher":
@@ -236,8 +238,8 @@ def _header(result: Result) -> tuple[tuple[str, str], ...]:
     ]
     right = [
         ("No. Observations", f"{result.nobs:.15g}"),
-        ("Df Residuals", f"{result.df_resid:.15g}"),
-        ("Df Model", str(result.df_model)),
+        ("Df Residuals", _freedom(result, result.df_resid)),
+        ("Df Model", _freedom(result, result.df_model)),
         _explained(result),
         ("Log-Likelihood", _loglik(result.llf)),
         ("LL-Null", _loglik(result.llnull)),
@@ -248,6 +250,11 @@ def _header(result: Result) -> tuple[tuple[str, str], ...]:
     if result.family.scale_name is not None:
         right.append((f"Scale ({result.family.scale_name})", _general(result.scale)))
     return (*left, *right)
+
+
+def _freedom(result: Result, value: float) -> str:
+    """Whole numbers, or weights, as they are; effective numbers of parameters are fractions."""
+    return f"{value:.15g}" if result.df_effective is None else f"{value:.7g}"
 
 
 def _distance(result: Result) -> tuple[str, str]:
@@ -320,8 +327,20 @@ def _not_unique(result: Result, ranges: NDArray[np.float64]) -> str:
 
 
 def _model_notes(result: Result) -> list[str]:
-    """What the numbers mean that depends on the likelihood."""
+    """What the numbers mean that depends on the likelihood and the penalty."""
     notes = []
+    if result.penalty is not None:
+        notes.append(
+            f"{result.penalty}, which adds {_general(result.penalty_value)} to the negative log-likelihood here; the "
+            "log-likelihood is without it."
+        )
+        notes.append(result.penalty.meaning)
+        notes += _why_it_exists(result)
+    if result.df_effective is not None:
+        notes.append(
+            f"Df, AIC and BIC count {_general(result.df_effective)} effective parameters, where the penalty leaves "
+            f"{result.rank} to move."
+        )
     if result.use_t:
         notes.append(
             f"Standard errors and tests use sigma with n - p = {result.df_resid:.15g} in its denominator; the "
@@ -338,6 +357,17 @@ def _model_notes(result: Result) -> list[str]:
         notes.append("Only the mean is taken from the model; the errors hold whatever the variance of y.")
     notes += _maxima(result)
     return notes
+
+
+def _why_it_exists(result: Result) -> list[str]:
+    """What proves that a penalised likelihood has a maximum where the likelihood alone need not have one."""
+    if result.separation.verdict != "exists" or result.family.existence != "to prove":
+        return []
+    if math.isnan(result.separation.margin):
+        return ["The maximum exists for all data: the penalty grows without bound in every direction."]
+    return [
+        "The maximum exists: the penalty holds the parameters that it is about, and the rows prove it for the rest."
+    ]
 
 
 def _maxima(result: Result) -> list[str]:

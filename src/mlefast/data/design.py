@@ -55,7 +55,7 @@ def read_design(x: Any, names: Sequence[str] | None = None) -> Design:
     Parameters
     ----------
     x : array-like of shape (n, p) or (n,), or a frame of pandas, polars, Arrow or anything with `__arrow_c_stream__`
-        The covariates, numbers or booleans.
+        The covariates, numbers or booleans; a Design is one already.
     names : sequence of str, optional
         Names of the columns; default: the frame's, or x1, x2, ...
 
@@ -68,7 +68,9 @@ def read_design(x: Any, names: Sequence[str] | None = None) -> Design:
     DataError
         If there are no rows, too many dimensions or columns that are not numbers; the message names the column.
     """
-    if type(x) is np.ndarray:
+    if isinstance(x, Design):
+        design = x
+    elif type(x) is np.ndarray:
         design = _from_array(x)
     elif hasattr(x, "tocsr"):
         raise DataError("X is a sparse matrix, which cannot be read yet. Use X.toarray() if it fits in memory.")

@@ -33,18 +33,26 @@ class Undecided(Exception):  # noqa: N818
     """Rounding keeps the linear programme from an answer."""
 
 
-def separating_direction(objective: LeadObjective, guess: Vector) -> Vector | None:
-    """A direction that separates, found near a guess if it is there; None if there is none. Undecided is raised."""
-    rows = _WorkingSet(objective)
+def separating_direction(
+    objective: LeadObjective, guess: Vector, free: NDArray[np.bool_] | None = None
+) -> Vector | None:
+    """A direction that separates, found near a guess if it is there; None if there is none. Undecided is raised.
+
+    It moves no other parameters than those that are `free`, by default all.
+    """
+    guess = guess if free is None else np.where(free, guess, 0.0)
+    rows = _WorkingSet(objective, free)
     rows.add(_nearest(objective, guess))
-    direction = _polish(rows.vectors, guess)
+    direction = rows.polish(guess)
     grows, worst = _check(objective, direction)
     if grows and not len(worst):
         return direction
     rows.add(worst)
-    gain = objective.total_lead()
+    gain = objective.total_lead() if free is None else np.where(free, objective.total_lead(), 0.0)
     for _ in range(_ROUNDS):
         direction = rows.best(gain)
+        if free is not None:
+            direction = np.where(free, direction, 0.0)
         if not direction.any():
             return None
         grows, worst = _check(objective, direction)
@@ -126,8 +134,9 @@ class Cone:
 class _WorkingSet:
     """The comparisons that the linear programmes know, each vector scaled to size 1."""
 
-    def __init__(self, objective: LeadObjective) -> None:
+    def __init__(self, objective: LeadObjective, free: NDArray[np.bool_] | None = None) -> None:
         self._objective = objective
+        self._free = free
         self._ids: Index = np.zeros(0, dtype=np.intp)
         self.vectors = np.zeros((0, objective.size))
         self._closed = np.zeros(0, dtype=np.bool_)
@@ -136,10 +145,15 @@ class _WorkingSet:
         """Whether any of the comparisons is new."""
         new = np.setdiff1d(ids, self._ids)
         vectors, closed = self._objective.lead_vectors(new)
+        vectors = vectors if self._free is None else np.where(self._free, vectors, 0.0)
         self._ids = np.hstack([self._ids, new])
         self.vectors = np.vstack([self.vectors, _of_unit_size(vectors)])
         self._closed = np.hstack([self._closed, closed])
         return len(new) > 0
+
+    def polish(self, direction: Vector) -> Vector:
+        """The nearest direction along which what hardly moves stands still."""
+        return _polish(self.vectors, direction)
 
     def centre(self, basis: Matrix) -> Vector | None:
         """The z with |z_j| <= 1 along which, by basis z, the comparison that gets ahead least does most; if found."""

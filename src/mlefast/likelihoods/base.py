@@ -85,6 +85,10 @@ class Likelihood:
         """The eta of a constant mean, where a fit starts."""
         raise NotImplementedError
 
+    def third(self, eta: Vector) -> Vector:
+        """The third derivative of the loss of a row with respect to eta, for links where it does not depend on y."""
+        raise NotImplementedError
+
     def sides(self, y: NDArray[Any]) -> Vector:
         """The sign of the direction in which eta of a row can grow for ever without a loss; 0 if there is none."""
         return np.zeros(len(y))

@@ -59,6 +59,10 @@ class Poisson(Counts):
         """The sandwich where the variance is not the model's."""
         return "HC0" if self.quasi else "fisher"
 
+    def third(self, eta: Vector) -> Vector:
+        """Mu."""
+        return self.mean(eta)
+
     def constant(self, y: Vector) -> Vector:
         """log(y!); where the leaf leaves y - y log(y) out of the loss, what remains of both, by Stirling's series."""
         from scipy.special import gammaln

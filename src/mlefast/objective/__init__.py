@@ -6,11 +6,13 @@ from mlefast.likelihoods import ROUNDING
 from .base import RowsObjective
 from .blocks import BlockRows
 from .information import Information, ProductInformation
+from .jeffreys import JeffreysObjective
 from .memory import MemoryObjective
 from .passes import Passes
 from .piecewise import MemoryPiecewise, PiecewiseLinear, total
 from .protocol import LeadObjective, Leads, Matrix, Moments, Objective, Precision, Vector
 from .restricted import RestrictedSoftmax
+from .ridge import RidgeObjective
 from .shape import ShapeObjective
 from .softmax import SoftmaxObjective
 from .standardisation import Standardisation, standardise
@@ -19,6 +21,7 @@ __all__ = [
     "ROUNDING",
     "BlockRows",
     "Information",
+    "JeffreysObjective",
     "LeadObjective",
     "Leads",
     "Matrix",
@@ -31,6 +34,7 @@ __all__ = [
     "Precision",
     "ProductInformation",
     "RestrictedSoftmax",
+    "RidgeObjective",
     "RowsObjective",
     "ShapeObjective",
     "SoftmaxObjective",

@@ -68,7 +68,12 @@ class RowsObjective(ABC):
     @property
     def predictors(self) -> int:
         """Number of linear predictors in these rows."""
-        return self.rows * (self.size // self._columns)
+        return self.rows * self.equations
+
+    @property
+    def equations(self) -> int:
+        """Linear predictors of a row."""
+        return self.size // self._columns
 
     def _count_pass(self, order: int) -> None:
         self._whole.passes = self._whole.passes.plus(order, self.rows / self._design.rows)
@@ -91,6 +96,14 @@ class RowsObjective(ABC):
     def _scaled(self, loss: float, gradient: Vector | None, hessian: Matrix | None) -> Moments:
         """The moments that follow from the sums of the loss and its derivatives."""
         return Moments(loss, gradient, hessian, loss)
+
+    def plus(self, moments: Moments, value: float, gradient: Vector, curvature: Vector) -> Moments:
+        """The moments of a loss to which a function with this diagonal Hessian is added."""
+        return moments.plus(value, gradient, curvature)
+
+    def unit(self, moments: Moments) -> float:
+        """What the Hessian of the loss is multiplied by at the scale of the moments."""
+        return 1.0
 
     def predict(self, moments: Moments, step: Vector) -> Moments:
         """Of no use unless the loss is quadratic."""
@@ -126,9 +139,9 @@ class RowsObjective(ABC):
         if not (most > 0.0 and least >= -_NEGLIGIBLE[0] * most):
             return None
         reach = np.zeros(self._columns)
-        for _, x in self._blocks():
+        for _, x in self.blocks():
             reach = np.maximum(reach, np.abs(x).max(axis=0, initial=0.0))
-        reach = np.tile(reach, self.size // self._columns) * np.abs(step)
+        reach = np.tile(reach, self.equations) * np.abs(step)
         for share in _NEGLIGIBLE:
             direction = np.where(reach > share * reach.max(), step, 0.0)
             if self._separates(direction):
@@ -145,7 +158,7 @@ class RowsObjective(ABC):
 
     def leads(self, directions: Matrix) -> Iterator[Leads]:
         """One pass: how far the labels get ahead along some directions, of shape (size, directions)."""
-        for rows, x in self._blocks():
+        for rows, x in self.blocks():
             yield from self._leads(rows, x, directions)
 
     @abstractmethod
@@ -169,7 +182,7 @@ class RowsObjective(ABC):
         """Parameters of one linear predictor."""
         return self.size
 
-    def _blocks(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
+    def blocks(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
         """Rows that are not absent, and their x in the coordinates of the parameters, with ones for the intercept."""
         self._count_pass(0)
         for rows, block in self._design.blocks(self._step, _CACHED):

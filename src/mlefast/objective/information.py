@@ -93,6 +93,15 @@ class Information:
                 answer[self.kept] = lapack.dpotrs(self._factor, scaled[self.kept], lower=1)[0]
         return answer * self._scale
 
+    @property
+    def log_determinant(self) -> float:
+        """The logarithm of det H, of the kept columns."""
+        return 2.0 * float(np.log(self._factor.diagonal()).sum() - np.log(self._scale[self.kept]).sum())
+
+    def times_vector(self, vector: Vector) -> Vector:
+        """H v."""
+        return np.asarray(np.divide(self._unit @ np.divide(vector, self._scale), self._scale))
+
     def length(self, vector: Vector) -> float:
         """sqrt(v' H v): how long a step is in standard errors, at least as long as it is for any one parameter."""
         scaled = np.divide(vector, self._scale)

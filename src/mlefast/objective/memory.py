@@ -70,6 +70,19 @@ class MemoryObjective(RowsObjective):
         gradient, hessian = moments.gradient, moments.hessian
         return None if gradient is None else gradient / slope, None if hessian is None else hessian / curvature
 
+    def plus(self, moments: Moments, value: float, gradient: Vector, curvature: Vector) -> Moments:
+        """The moments of a larger loss at the scale of largest likelihood for it."""
+        slopes, hessian = self._sums(moments)
+        return self._scaled(
+            moments.loss + value,
+            None if slopes is None else slopes + gradient,
+            None if hessian is None else hessian + np.diag(curvature),
+        )
+
+    def unit(self, moments: Moments) -> float:
+        """What the Hessian of the loss is multiplied by at the scale of the moments."""
+        return self._likelihood.at_scale(moments.loss, self._totals, moments.scale)[2]
+
     def rescaled(self, moments: Moments, scale: float) -> Moments:
         """The moments at another scale."""
         return self._at_scale(scale, moments.loss, *self._sums(moments))
@@ -123,7 +136,7 @@ class MemoryObjective(RowsObjective):
     def total_lead(self) -> Vector:
         """The sum of s x / max_j |x_j|."""
         total = np.zeros(self.size)
-        for rows, x in self._blocks():
+        for rows, x in self.blocks():
             size = np.abs(x).max(axis=1, initial=1e-300)
             total += (self._likelihood.sides(self._y[rows]) / size) @ x
         return total

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,6 +39,16 @@ class Moments:
     loss: float = math.nan
     scale: float = 1.0
     reach: float = math.inf
+
+    def plus(self, value: float, gradient: Vector, curvature: Vector) -> Moments:
+        """The moments with a function added that has this diagonal Hessian, where the loss is the NLL."""
+        return dataclasses.replace(
+            self,
+            nll=self.nll + value,
+            gradient=None if self.gradient is None else self.gradient + gradient,
+            hessian=None if self.hessian is None else self.hessian + np.diag(curvature),
+            loss=self.loss + value,
+        )
 
 
 class Leads(NamedTuple):

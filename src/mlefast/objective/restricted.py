@@ -45,7 +45,7 @@ class RestrictedSoftmax(SoftmaxObjective):
         equations, columns = self._classes - 1, self._columns
         losses = []
         gradient, hessian = np.zeros((equations, columns)), np.zeros((equations, columns, equations, columns))
-        for rows, x in self._blocks():
+        for rows, x in self.blocks():
             p, rest, nll = self._probabilities(rows, x, params)
             weights = np.ones(len(rows)) if self._weights is None else self._weights[rows]
             d1 = p.copy()
@@ -81,7 +81,7 @@ class RestrictedSoftmax(SoftmaxObjective):
     def scan(self, params: Vector, direction: Vector) -> tuple[float, float, float]:
         """As of all classes, over those that stay possible."""
         gain, least, most = -math.inf, math.inf, -math.inf
-        for rows, x in self._blocks():
+        for rows, x in self.blocks():
             p, _, _ = self._probabilities(rows, x, params)
             rivals = self._rivals(rows, x)
             if rivals.any():

@@ -110,6 +110,14 @@ class ShapeObjective:
 
         return (4.0 * square(_DISTANCE) - square(2.0 * _DISTANCE)) / 3.0
 
+    def plus(self, moments: Moments, value: float, gradient: Vector, curvature: Vector) -> Moments:
+        """The moments with a function added that has this diagonal Hessian."""
+        return moments.plus(value, gradient, curvature)
+
+    def unit(self, moments: Moments) -> float:
+        """The loss has no scale of its own."""
+        return 1.0
+
     def predict(self, moments: Moments, step: Vector) -> Moments:
         """Of no use: the loss is not quadratic."""
         raise NotImplementedError

@@ -130,7 +130,7 @@ class SoftmaxObjective(RowsObjective):
     def total_lead(self) -> Vector:
         """The sum of these vectors for all rows and classes, each divided by max_j |x_j|."""
         total = np.zeros((self._classes, self._columns))
-        for rows, x in self._blocks():
+        for rows, x in self.blocks():
             shares = -self._rivals(rows, x).astype(np.float64)
             shares[np.arange(len(rows)), self._y[rows].astype(np.intp)] = -shares.sum(axis=1)
             total += (shares / np.abs(x).max(axis=1, initial=1e-300, keepdims=True)).T @ x

@@ -9,6 +9,7 @@ from .irls import expand, irls, sample_start
 from .lbfgs import lbfgs
 from .multistart import Optimum, scattered_starts, search, spread_of_starts
 from .protocol import Expansion, Iteration, Progress, Solution
+from .scoring import Scored, Scoring, scoring
 
 __all__ = [
     "SOLVERS",
@@ -16,6 +17,8 @@ __all__ = [
     "Iteration",
     "Optimum",
     "Progress",
+    "Scored",
+    "Scoring",
     "Solution",
     "choose_solver",
     "expand",
@@ -23,6 +26,7 @@ __all__ = [
     "lbfgs",
     "sample_start",
     "scattered_starts",
+    "scoring",
     "search",
     "spread_of_starts",
 ]
