@@ -270,6 +270,8 @@ def fit_formula(
     max_iter: int = 100,
     covariance: str | None = None,
     scale: str | None = None,
+    on_separation: str = "warn",
+    on_rank: str = "warn",
     penalty: Penalty | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -286,7 +288,9 @@ def fit_formula(
         As in `fit`, or the name of a column.
     missing : {"raise", "drop"}, default "raise"
         What to do with rows in which a column of the formula, the weights, the offset or the exposure is missing.
-    likelihood, weight_kind, solver, start, multistart, tol, max_iter, covariance, scale, penalty, threads, progress
+    likelihood, weight_kind, solver, start, multistart, tol, max_iter, covariance, scale, on_separation, on_rank
+        As in `fit`.
+    penalty, threads, progress
         As in `fit`.
 
     Returns
@@ -359,6 +363,8 @@ def fit_formula(
             max_iter=max_iter,
             covariance=covariance,
             scale=scale,
+            on_separation=on_separation,
+            on_rank=on_rank,
             penalty=penalty,
             threads=threads,
             progress=progress,

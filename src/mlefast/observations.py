@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -79,6 +79,12 @@ class Observations:
     def present(self) -> int:
         """How many rows count."""
         return self.design.rows - (0 if self.absent is None else int(np.count_nonzero(self.absent)))
+
+    def without(self, rows: NDArray[np.bool_]) -> Observations:
+        """The same with these rows absent."""
+        weights = np.ones(self.design.rows) if self.weights is None else self.weights
+        absent = rows if self.absent is None else rows | self.absent
+        return replace(self, weights=np.where(absent, 0.0, weights), absent=absent)
 
     def rows(
         self, likelihood: Likelihood, intercept: bool, *, columns: bool = True, offset: bool = True

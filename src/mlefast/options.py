@@ -14,6 +14,8 @@ from mlefast import _core
 from mlefast.errors import DataError, OptionError
 
 MISSING = ("raise", "drop")
+ON_SEPARATION = ("warn", "raise", "ignore")
+ON_RANK = ("warn", "raise")
 _MOST_THREADS = 2**16
 _MOST_STARTS = 10_000
 
