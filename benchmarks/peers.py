@@ -140,7 +140,7 @@ def run(peer: str, case: str) -> dict[str, Any]:
     fit, _ = PEERS[peer]
     fit(x[:2000], y[:2000], family(case))  # import and compile what a fit needs
     times: list[float] = []
-    while not times or (len(times) < RUNS or sum(times) < LEAST_SECONDS) and sum(times) < 20.0:
+    while not times or ((len(times) < RUNS or sum(times) < LEAST_SECONDS) and sum(times) < 20.0):
         began = time.perf_counter()
         params = fit(x, y, family(case))
         times.append(time.perf_counter() - began)

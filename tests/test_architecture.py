@@ -34,8 +34,9 @@ ALLOWED = {
     "search": {"errors", "objective", "solvers", "model", "options"},
     "existence": {"objective", "solvers", "inference", "model"},
     "penalised": {"errors", "objective", "penalties", "solvers", "model", "search"},
-    "limit": {"objective", "solvers", "inference", "model", "existence", "penalised"},
-    "assessment": {"objective", "solvers", "inference", "model", "existence", "limit", "penalised"},
+    "refinement": {"_core", "likelihoods", "objective", "solvers", "model"},
+    "limit": {"objective", "solvers", "inference", "model", "existence", "penalised", "refinement"},
+    "assessment": {"objective", "solvers", "inference", "model", "existence", "limit", "penalised", "refinement"},
     "advice": {"errors", "data", "result"},
     "profile": {
         "errors", "likelihoods", "objective", "penalties", "solvers", "observations", "options", "model", "result",

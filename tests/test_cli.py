@@ -234,7 +234,16 @@ def test_json_has_everything_of_the_result(folder: Path) -> None:
     assert found["classes"] == [False, True]
     assert found["seconds"] > 0
     assert found["aliased"] == {}
-    assert found["certificate"].keys() == {"distance", "decrement", "gradient", "worst", "met", "tol", "gap"}
+    assert found["certificate"].keys() == {
+        "distance",
+        "decrement",
+        "gradient",
+        "worst",
+        "met",
+        "tol",
+        "gap",
+        "rounding",
+    }
     assert found["separation"] == {
         "verdict": "exists",
         "margin": wanted.separation.margin,

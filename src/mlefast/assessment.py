@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mlefast.inference import certify, find_aliases, spans_constant
-from mlefast.objective import Matrix, RowsObjective, ShapeObjective
+from mlefast.objective import Information, Matrix, RowsObjective, ShapeObjective
 from mlefast.solvers import Solution, irls
 
 from .existence import judge
 from .limit import column_rank, find_limit
 from .model import Model
 from .penalised import Prior, added, effective_parameters
+from .refinement import as_found, in_doubt, refine
 
 _SAMPLE_ROWS = 2048
 
@@ -48,7 +49,14 @@ def assess(
     """
     space, names = model.coordinates, model.names
     information = solution.information
-    columns = None if information.kept.all() and information.definite else column_rank(model, objective, prior)
+    doubtful = in_doubt(information) if prior is None else not information.kept.all()
+    columns = column_rank(model, objective, prior) if doubtful or not information.definite else None
+    # a penalty is no part of the rows' gradients, so that there is nothing to refine by them
+    found = as_found(model, objective, solution, columns)
+    if prior is None:
+        found = refine(model, objective, found, columns, tol=tol, null_scale=null.scale)
+    solution, params, rounding = found
+    information = solution.information
     separation = judge(model, objective, solution, columns, null.scale, None if prior is None else prior.free)
     if columns is None:
         settled = separation.verdict in ("exists", "local")
@@ -57,34 +65,34 @@ def assess(
     determined = kept
     if separation.verdict == "separated":
         limit = find_limit(model, objective, solution, columns, separation, tol, prior)
-        objective, solution, separation, ends = limit.objective, limit.solution, limit.separation, limit.ends
+        objective, separation, ends = limit.objective, limit.separation, limit.ends
+        solution, params, rounding = as_found(model, objective, limit.solution, None)
         determined = kept & ~limit.moved
     information, gradient = solution.information.among(kept), solution.moments.gradient
     assert gradient is not None
     vanished = determined & ~information.kept
 
-    step = space.to_user(-information.solve(gradient))
+    with np.errstate(over="ignore", invalid="ignore"):  # where next to no information is left
+        step = space.to_user(-information.solve(gradient))
     step[vanished] = math.inf  # there is a gradient, and no information
-    params = solution.params.copy()
-    for j, vector in columns.null_vectors():
-        params += params[j] * vector  # the same eta without the column left out
-    inverse = information.inverse()
+    root = space.root_to_user(information.root())
     certificate = certify(
         step[determined],
-        np.sqrt(np.diagonal(space.covariance_to_user(inverse)))[determined],
+        np.sqrt(np.square(root).sum(axis=1))[determined],
         gradient[determined],
         solution.decrement,
         tuple(name for name, keep in zip(names, determined, strict=True) if keep),
         tol,
+        rounding[determined],
     )
     effective = None if prior is None else effective_parameters(prior, solution, information)
     freedom = model.data.nobs - (columns.rank if effective is None else effective)
     correction = (model.data.nobs / freedom if freedom > 0.0 else math.nan) if corrected else 1.0
-    params = space.to_user(params)
-    spread = space.covariance_to_user(_sandwich(objective, solution, inverse) if covariance == "HC0" else inverse)
-    spread = spread * correction if covariance == "fisher" else spread
+    spread = (
+        root @ _meat(objective, solution, information) @ root.T if covariance == "HC0" else root @ root.T * correction
+    )
     lost = ~determined | vanished
-    params += ends
+    params = params + ends
     spread[lost] = spread[:, lost] = params[~kept] = np.nan
     return {
         "params": params.reshape(model.shape),
@@ -102,10 +110,13 @@ def assess(
     }
 
 
-def _sandwich(objective: RowsObjective | ShapeObjective, solution: Solution, inverse: Matrix) -> Matrix:
-    """H^-1 M H^-1 with M the sum of the outer products of the scores (White, Econometrica 1982)."""
+def _meat(objective: RowsObjective | ShapeObjective, solution: Solution, information: Information) -> Matrix:
+    """A' M A with A A' = H^-1 and M the sum of the outer products of the scores, of the sandwich H^-1 M H^-1 (White,
+    Econometrica 1982).
+    """
     assert isinstance(objective, RowsObjective)
-    return inverse @ objective.outer_products(solution.params, solution.moments) @ inverse
+    root = information.root()
+    return root.T @ objective.outer_products(solution.params, solution.moments) @ root
 
 
 def has_constant(model: Model, objective: RowsObjective | ShapeObjective) -> bool:

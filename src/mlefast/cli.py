@@ -328,6 +328,7 @@ def _as_dict(result: Result) -> dict[str, Any]:
             "met": certificate.met,
             "tol": certificate.tol,
             "gap": certificate.gap,
+            "rounding": _number(certificate.rounding),
         },
         "separation": {
             "verdict": separation.verdict,

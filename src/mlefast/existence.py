@@ -153,7 +153,7 @@ def _prove_at(objective: RowsObjective, expansion: Expansion, columns: Informati
     information = expansion.information
     wanted = columns.kept if columns else free if free is not None else True
     complete = bool(np.all(information.kept == wanted))
-    condition = information.condition if complete else math.inf
+    condition = information.magnification if complete else math.inf
     return judge_existence(objective, expansion.params, expansion.step, condition, expansion.precision)
 
 

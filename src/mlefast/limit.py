@@ -11,6 +11,7 @@ every direction in which all rows lose nothing, so that the columns that are dep
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,7 @@ from mlefast.solvers import Expansion, Solution, expand, irls
 from .existence import of_coefficients, prove
 from .model import Model
 from .penalised import Prior, settle
+from .refinement import equal_triangle, in_doubt
 
 _MAX_ITER = 100
 _STILL = 1e-7  # of the largest part of a direction: smaller ones are rounding
@@ -115,12 +117,22 @@ def column_rank(model: Model, objective: RowsObjective | ShapeObjective, prior: 
     hessian = equal.moments(np.zeros(equal.size), 2).hessian
     assert hessian is not None
     objective.passes += equal.passes
-    if model.equations > 1:
-        repeated = np.kron(np.eye(model.equations), hessian).astype(np.float64)
-        return Information(repeated + np.diag(held), most=model.data.present * model.equations + several)
-    padded = np.eye(model.size)
-    padded[: equal.size, : equal.size] = hessian
-    return Information(padded + np.diag(held), most=model.data.present + model.estimated + several)
+    many, held = np.eye(model.equations, dtype=np.float64), np.diag(held)
+    most = model.data.present * model.equations + model.estimated + several
+    if prior is None and in_doubt(Information(hessian, most=model.data.present)):
+        objective.passes = objective.passes.plus(2)
+        triangle, noise = equal_triangle(model)
+        noise = np.hstack([np.tile(noise, model.equations), np.zeros(model.estimated)])
+        return Information.of_triangle(_padded(np.kron(many, triangle), model.estimated), noise, most=most)
+    return Information(_padded(np.kron(many, hessian), model.estimated) + held, most=most)
+
+
+def _padded(matrix: NDArray[np.floating[Any]], others: int) -> Matrix:
+    """The matrix, and the identity for as many parameters behind it."""
+    size = len(matrix) + others
+    padded = np.eye(size)
+    padded[: len(matrix), : len(matrix)] = matrix
+    return padded
 
 
 def _memory_of(objective: RowsObjective | ShapeObjective, solution: Solution) -> RowsObjective:

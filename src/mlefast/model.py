@@ -163,6 +163,7 @@ class Model:
             threads=self.threads,
             absent=data.absent,
             space=space,
+            reach=data.reach,
         )
 
     def evaluate(self, params: Vector, order: int, scale: float) -> Moments:
@@ -241,6 +242,7 @@ class _Equal(Likelihood):
     """Every row has the information 1."""
 
     name = "equal"
+    link = "identity"
     leaf = "gaussian"
 
 

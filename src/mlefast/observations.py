@@ -49,6 +49,11 @@ class Observations:
         return float(self.design.rows) if self.weights is None else float(np.sum(self.weights, dtype=np.float64))
 
     @cached_property
+    def reach(self) -> float:
+        """The size of the largest offset."""
+        return 0.0 if self.offset is None else float(max(self.offset.max(), -self.offset.min()))
+
+    @cached_property
     def mean(self) -> float:
         """The weighted mean of y."""
         if self.weights is None:

@@ -260,7 +260,14 @@ def _freedom(result: Result, value: float) -> str:
 def _distance(result: Result) -> tuple[str, str]:
     if result.certificate.gap is not None:
         return "Duality gap", f"{result.certificate.gap:.2g} of the loss"
-    return "Off the maximum by", f"{result.certificate.distance:.2g} std errors"
+    certificate = result.certificate
+    if _rounding_matters(result):
+        return "Off the maximum by", f"{certificate.distance:.1g} +- {certificate.rounding:.0e} se"
+    return "Off the maximum by", f"{certificate.distance:.2g} std errors"
+
+
+def _rounding_matters(result: Result) -> bool:
+    return result.certificate.rounding > 0.1 * result.certificate.tol
 
 
 def _explained(result: Result) -> tuple[str, str]:
@@ -283,9 +290,10 @@ def _notes(result: Result) -> list[str]:
         notes.append("NOT CONVERGED: other parameters may lower the loss by as much as the duality gap.")
     elif not result.certificate.met:
         certificate = result.certificate
+        rounding = f"; rounding: up to {certificate.rounding:.1g}" if _rounding_matters(result) else ""
         notes.append(
             f"NOT CONVERGED: {certificate.worst} is about {certificate.distance:.2g} standard errors from the maximum "
-            f"(asked for: {certificate.tol:.2g})."
+            f"(asked for: {certificate.tol:.2g}{rounding})."
         )
     elif result.separation.verdict == "undecided":
         notes.append("NOT CONVERGED: whether the maximum exists could not be proved.")

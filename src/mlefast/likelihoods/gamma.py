@@ -83,7 +83,8 @@ class Gamma(Likelihood):
         if excess > _LARGE_EXCESS:  # there log(nu) - psi(nu) = log(nu) + 1 / nu + Euler's constant
             return float(excess + math.log(excess) - np.euler_gamma)
         # Minka's approximation of the inverse, "Estimating a Gamma distribution" (2002)
-        nu: float = (3.0 - excess + math.sqrt((excess - 3.0) ** 2 + 24.0 * excess)) / (12.0 * excess)
+        root, beyond = math.hypot(excess - 3.0, math.sqrt(24.0 * excess)), excess - 3.0
+        nu: float = 2.0 / (root + beyond) if beyond > 0.0 else (root - beyond) / (12.0 * excess)  # neither cancels
         for _ in range(20):
             if nu > 1e4:
                 # there log(nu) - psi(nu) = 1 / (2 nu) + 1 / (12 nu^2); the difference itself would be rounding

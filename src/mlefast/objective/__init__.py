@@ -5,6 +5,7 @@ from mlefast.likelihoods import ROUNDING
 
 from .base import RowsObjective
 from .blocks import BlockRows
+from .doubled import Doubled, add, multiply, sum_rows, two_product, two_sum
 from .information import Information, ProductInformation
 from .jeffreys import JeffreysObjective
 from .memory import MemoryObjective
@@ -20,6 +21,7 @@ from .standardisation import Standardisation, standardise
 __all__ = [
     "ROUNDING",
     "BlockRows",
+    "Doubled",
     "Information",
     "JeffreysObjective",
     "LeadObjective",
@@ -40,6 +42,11 @@ __all__ = [
     "SoftmaxObjective",
     "Standardisation",
     "Vector",
+    "add",
+    "multiply",
     "standardise",
+    "sum_rows",
     "total",
+    "two_product",
+    "two_sum",
 ]

@@ -25,6 +25,9 @@ from .standardisation import Standardisation
 
 _CACHED = 1 << 16  # numbers that stay in the cache while something is computed from them
 _NEGLIGIBLE = (1e-3, 1e-9)  # shares of the largest part of a step below which parts are tried without
+_UNIT = 2.0**-53  # the relative error of an operation
+_CHAIN = 140.0  # roundings of a sum within a tile, of its terms and their factors
+_LEAF = 8.0  # roundings of a leaf, relative to d2
 
 
 Sums = tuple[float, Vector | None, Matrix | None, bool, float]  # and whether all is finite, and the reach
@@ -43,7 +46,11 @@ class RowsObjective(ABC):
         threads: int,
         absent: NDArray[np.bool_] | None = None,
         space: Standardisation | None = None,
+        reach: float = 0.0,
     ) -> None:
+        """`reach` is the size of the largest offset."""
+        self._reach = reach
+        self._unit = 1.0  # what eta is measured in: with a link its errors count as absolute, without one as relative
         self._rows = rows
         self._design = design
         self._threads = threads
@@ -88,6 +95,18 @@ class RowsObjective(ABC):
             return Moments(found.nll, found.gradient, found.hessian, found.loss, found.scale, reach)
         require_finite(self._design, self._absent)
         return Moments(math.inf, gradient, hessian)
+
+    def rounding(self, params: Vector, moments: Moments, diagonal: Vector) -> Vector:
+        """A bound for the rounding in each entry of the gradient; `diagonal` is that of the Hessian.
+
+        In units of sqrt(H_jj) and of the unit roundoff there are, by Cauchy's inequality for sums of |x_ij d1_i| and
+        of |x_ij| d2_i |eta_i|: the roundings of the longest chain of additions, times sqrt(sum d1^2 / d2), which is
+        sqrt(n) where the model fits; and those of eta and of the leaf, each times the terms of eta, or one with a link.
+        """
+        lengths = np.sqrt(np.abs(diagonal))
+        chain = _CHAIN + math.log2(max(1.0, self.rows / _CHAIN))
+        terms = float(lengths @ np.abs(params)) + float(lengths.max(initial=0.0)) * (self._unit + self._reach)
+        return _UNIT * lengths * (chain * math.sqrt(self.nobs) + (self._columns + _LEAF) * terms)
 
     @abstractmethod
     def _evaluate(self, params: Vector, order: int, single: bool) -> Sums:

@@ -17,6 +17,9 @@ Map = Callable[[Vector], Vector]
 
 # A column counts as a combination of those before it if it keeps less than this share of its sum of squares.
 RANK_TOLERANCE = 1e-12
+# From a QR factorisation: a column that keeps more than this of its length is independent, one that keeps no more than
+# so many roundings of the columns involved is not.
+_CLEAR, _ROUNDINGS = 1e-3, 32.0
 
 
 class Information:
@@ -35,6 +38,7 @@ class Information:
         diagonal = hessian.diagonal() if convex else np.abs(hessian.diagonal())
         if not diagonal.min(initial=1.0) > 0.0:
             diagonal = np.where(diagonal > 0.0, diagonal, 1.0)
+        self._orthogonal = False  # whether the factor was found without squares
         self._scale = 1.0 / np.sqrt(diagonal)
         self._unit = hessian * self._scale * self._scale[:, np.newaxis]
         self.kept: NDArray[np.bool_] = np.ones(len(diagonal), dtype=np.bool_)
@@ -46,6 +50,24 @@ class Information:
             self.kept = independent_columns(self._unit, most)
             self.rank = int(self.kept.sum())
             self._factor, _ = lapack.dpotrf(self._unit[np.ix_(self.kept, self.kept)], lower=1)
+
+    @classmethod
+    def of_triangle(cls, triangle: Matrix, noise: Vector, *, most: int | None = None) -> Information:
+        """From R of the QR factorisation of the weighted columns, so that their squares need not be formed.
+
+        `noise` is how long what rounding has left in each column may be: a column counts as a combination of those
+        before it if it differs from one by no more than that.
+        """
+        size = len(triangle)
+        self = cls.__new__(cls)
+        lengths = np.sqrt(np.square(triangle).sum(axis=0))
+        self._scale = 1.0 / np.where(lengths > 0.0, lengths, 1.0)
+        unit, self.kept = _eliminate(triangle * self._scale, noise * self._scale, size if most is None else most)
+        self.rank = int(self.kept.sum())
+        self.definite = self._orthogonal = True
+        self._unit = unit.T @ unit
+        self._factor = np.asfortranarray(unit[: self.rank, self.kept].T)
+        return self
 
     def _least_pivot(self) -> float:
         return float(self._factor.diagonal().min(initial=1.0))
@@ -82,6 +104,11 @@ class Information:
         """A lower bound of the condition number, from the diagonal of the factor."""
         return self._least_pivot() ** -2 if self.rank else 1.0
 
+    @property
+    def magnification(self) -> float:
+        """How much larger rounding may be in what is solved for, but for a small factor."""
+        return math.sqrt(self.condition) if self._orthogonal else self.condition
+
     def solve(self, vector: Vector) -> Vector:
         """H^-1 v on the kept columns, zero elsewhere."""
         scaled = vector * self._scale
@@ -117,6 +144,13 @@ class Information:
         root = np.tril(lapack.dtrtri(self._factor, lower=1)[0])
         answer[np.ix_(self.kept, self.kept)] = root.T @ root
         return answer * self._scale * self._scale[:, np.newaxis]
+
+    def root(self) -> Matrix:
+        """A with A A' = H^-1 on the kept columns, zero elsewhere."""
+        answer = np.zeros((len(self.kept), self.rank))
+        if self.rank:
+            answer[self.kept] = lapack.dtrtri(self._factor, lower=1)[0].T
+        return answer * self._scale[:, np.newaxis]
 
     def whiten(self, vector: Vector) -> Vector:
         """Map u to L^-T u, from coordinates in which the information is the identity; zero for columns left out."""
@@ -180,6 +214,37 @@ def _positive(unit: Matrix) -> tuple[Matrix, bool]:
         return unit, True
     size = np.maximum(np.abs(values), 1e-6 * np.abs(values).max(initial=1e-300))
     return np.asarray((vectors * size) @ vectors.T), False
+
+
+def _eliminate(unit: Matrix, noise: Vector, most: int) -> tuple[Matrix, NDArray[np.bool_]]:
+    """Reflections that make the columns that are independent of earlier ones triangular, and which these are."""
+    rest, kept, rank = unit.copy(), np.zeros(len(noise), dtype=np.bool_), 0
+    for j in range(len(noise)):
+        below = rest[rank:, j].copy()
+        length = float(np.linalg.norm(below))
+        if rank == most or length <= _allowed(rest, kept, noise, j, length):
+            continue
+        kept[j] = True
+        mirror = below
+        mirror[0] += math.copysign(length, below[0])
+        mirror /= np.linalg.norm(mirror)
+        rest[rank:] -= np.outer(2.0 * mirror, mirror @ rest[rank:])
+        rest[rank + 1 :, j] = 0.0
+        if rest[rank, j] < 0.0:
+            rest[rank] = -rest[rank]
+        rank += 1
+    return rest, kept
+
+
+def _allowed(rest: Matrix, kept: NDArray[np.bool_], noise: Vector, j: int, length: float) -> float:
+    """How long the rest of a column may be if it is but rounding, its own and that of the columns it combines."""
+    if length > _CLEAR:
+        return 0.0
+    rank = int(kept.sum())
+    combination = np.zeros(0)
+    if rank:
+        combination = lapack.dtrtrs(np.asfortranarray(rest[:rank, kept]), rest[:rank, j])[0]
+    return _ROUNDINGS * float(noise[j] + np.abs(combination) @ noise[kept])
 
 
 def independent_columns(unit: Matrix, most: int) -> NDArray[np.bool_]:

@@ -36,12 +36,15 @@ class MemoryObjective(RowsObjective):
         threads: int,
         absent: NDArray[np.bool_] | None = None,
         space: Standardisation | None = None,
+        reach: float = 0.0,
     ) -> None:
-        super().__init__(rows, design, size=size, nobs=float(totals.nobs), threads=threads, absent=absent, space=space)
+        nobs = float(totals.nobs)
+        super().__init__(rows, design, size=size, nobs=nobs, threads=threads, absent=absent, space=space, reach=reach)
         self._y = y
         self._likelihood = likelihood
         self._leaf = likelihood.compiled()
         self._totals = totals
+        self._unit = 0.0 if likelihood.link == "identity" else 1.0
         self.convex = likelihood.convex
         self.quadratic = likelihood.quadratic
 
@@ -54,6 +57,10 @@ class MemoryObjective(RowsObjective):
     def _scaled(self, loss: float, gradient: Vector | None, hessian: Matrix | None) -> Moments:
         """The moments of the NLL at the scale of largest likelihood, from the sums of the loss and its derivatives."""
         return self._at_scale(self._likelihood.best_scale(loss, self._totals), loss, gradient, hessian)
+
+    def from_sums(self, loss: float, gradient: Vector) -> Moments:
+        """The moments of order 1 that follow from the sums of the rows' losses and their derivatives."""
+        return self._scaled(loss, gradient, None)
 
     def _at_scale(self, scale: float, loss: float, gradient: Vector | None, hessian: Matrix | None) -> Moments:
         nll, slope, curvature = self._likelihood.at_scale(loss, self._totals, scale)

@@ -19,6 +19,7 @@ from .passes import Passes
 from .protocol import Moments, Precision, Vector
 
 _DISTANCE = 2e-3  # of logarithms; balances the error of the formula, its fourth power, with rounding
+_EPS = float(np.finfo(np.float64).eps)
 _POINTS = (-2, -1, 1, 2)
 _FIRST = (1.0 / 12.0, -8.0 / 12.0, 8.0 / 12.0, -1.0 / 12.0)
 _SECOND = (-1.0 / 12.0, 16.0 / 12.0, 16.0 / 12.0, -1.0 / 12.0)
@@ -97,6 +98,16 @@ class ShapeObjective:
                 mixed = self._mixed(coefficients, shape, (j, k))
                 hessian[p + j, p + k] = hessian[p + k, p + j] = mixed
         return Moments(here.nll, gradient, hessian, here.loss, here.scale)
+
+    def rounding(self, params: Vector, moments: Moments, diagonal: Vector) -> Vector:
+        """A bound for what rounding does to each entry of the gradient; see RowsObjective.
+
+        Differences magnify it, and their formula has an error of its own, h^4 / 30 times a fifth derivative, which is
+        taken to be at most one per row.
+        """
+        coefficients = self._memory.rounding(params[: -self._shapes], moments, diagonal[: -self._shapes])
+        level = _EPS * (abs(moments.nll) + self.nobs) / _DISTANCE + _DISTANCE**4 / 30.0 * self.nobs
+        return np.hstack([coefficients, np.full(self._shapes, level)])
 
     def _mixed(self, coefficients: Vector, shape: Vector, pair: tuple[int, int]) -> float:
         """The mixed derivative of two shape parameters, from two squares of points around them."""

@@ -68,6 +68,13 @@ class Standardisation:
             blocks[..., 0] -= blocks[..., 1:] @ self.centre
         return np.asarray((answer + answer.T) / 2.0)
 
+    def root_to_user(self, root: Matrix) -> Matrix:
+        """J A with J the matrix of `to_user`, for covariances A A': where variances cancel, roots cancel less."""
+        answer = root.reshape(self.equations, len(self._scales), root.shape[1]) * self._scales[:, np.newaxis]
+        if self.intercept:
+            answer[:, 0] -= np.tensordot(answer[:, 1:], self.centre, (1, 0))
+        return np.asarray(answer.reshape(root.shape))
+
     @property
     def _scales(self) -> Vector:
         return np.hstack([1.0, self.scale]) if self.intercept else self.scale

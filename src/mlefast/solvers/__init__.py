@@ -5,13 +5,14 @@ What only quantile regression needs is imported where it is used, from `quantile
 """
 
 from .choose import SOLVERS, choose_solver
-from .irls import expand, irls, sample_start
+from .irls import REUSE, expand, irls, sample_start
 from .lbfgs import lbfgs
 from .multistart import Optimum, scattered_starts, search, spread_of_starts
-from .protocol import Expansion, Iteration, Progress, Solution
+from .protocol import Expansion, Iteration, Progress, Solution, decrement, information_of
 from .scoring import Scored, Scoring, scoring
 
 __all__ = [
+    "REUSE",
     "SOLVERS",
     "Expansion",
     "Iteration",
@@ -21,7 +22,9 @@ __all__ = [
     "Scoring",
     "Solution",
     "choose_solver",
+    "decrement",
     "expand",
+    "information_of",
     "irls",
     "lbfgs",
     "sample_start",

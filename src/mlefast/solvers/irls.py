@@ -75,11 +75,11 @@ def irls(
         if not ended:
             if share == 1.0 and not rough and expansion.params is params:
                 step = beyond.bend(expansion, distance, tol)
-            reuse = not rough and distance <= REUSE * size / beyond.mismatch
+            reuse = not rough and distance <= min(REUSE, tol) * size / beyond.mismatch
             moved = _descend(objective, here, share * step, precision, order=1 if reuse else 2)
         if moved is None:
             if not rough:
-                return _carry(beyond, here, REUSE * size)
+                return _carry(beyond, here, min(REUSE, tol) * size)
             moments, expansion, distance = expand(objective, params, "double")
             step, rough = expansion.step, False
             continue
