@@ -24,6 +24,7 @@ from mlefast.objective import ROUNDING, LeadObjective, Matrix, Vector
 Index = NDArray[np.intp]
 _ROUNDS = 100  # of adding rows
 _ROUNDS_OF_CENTRE = 10
+_AT_ONCE = 8  # programmes before their answers are looked at
 _ACTIVE = 1e-6  # comparisons with smaller leads are taken to be at zero, which is then made exact
 _PRECISE: Any = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 _TURNED = 1e-6  # of a direction's size: what counts as the other sign
@@ -112,20 +113,20 @@ class Cone:
         here = parameters @ self._inside
         answer = np.where(np.abs(here) > _TURNED * sizes, np.sign(here), 0.0)
         free = set() if self._is_ray else set(np.flatnonzero(answer).tolist())
-        for _ in range(_ROUNDS):
-            points = {j: self._rows.best(-answer[j] * parameters[j], self._basis) for j in sorted(free)}
+        signed = answer[:, np.newaxis] * parameters / sizes[:, np.newaxis]
+        while free := free - self._rows.imply(signed, self._basis):
+            some = sorted(free)[:_AT_ONCE]
+            together = self._rows.best(-signed[sorted(free)].sum(axis=0), self._basis)  # turns many, if these can turn
+            points = [self._rows.best(-signed[j], self._basis) for j in some]
             # those that even fewer rows hold back are settled
-            points = {j: z for j, z in points.items() if answer[j] * float(parameters[j] @ z) < -_TURNED * sizes[j]}
-            free = set(points)
-            if not free:
-                break
-            z = np.array(list(points.values())).T
+            settled = {j for j, z in zip(some, points, strict=True) if signed[j] @ z >= -_TURNED}
+            z = np.array([together, *points]).T
             worst, least = _rank(self._objective, self.direction, self._basis @ z, -ROUNDING)
-            reached = parameters @ z[:, ~(least < 0.0)]
-            turned = {j for j in free if (answer[j] * reached[j] < -_TURNED * sizes[j]).any()}
+            reached = signed @ z[:, ~(least < 0.0)]
+            turned = {j for j in free if (reached[j] < -_TURNED).any()}
             answer[list(turned)] = 0.0
-            free -= turned
-            if free and not self._rows.add(worst):
+            free -= settled | turned
+            if not self._rows.add(worst) and not settled and not turned:
                 break
         answer[list(free)] = 0.0  # which rounding leaves open
         return answer
@@ -162,6 +163,12 @@ class _WorkingSet:
         size = basis.shape[1]
         found = _best(np.eye(size + 1)[size], margins, margins[:0])
         return None if found is None else found[:size]
+
+    def imply(self, parameters: Matrix, basis: Matrix) -> set[int]:
+        """The parameters, linear functions of z, that are the lead of a comparison but for a factor: never negative."""
+        vectors = _of_unit_size(self.vectors @ basis)
+        units, wanted = (v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1.0) for v in (vectors, parameters))
+        return set(np.flatnonzero(((units @ wanted.T) > 1.0 - 1e-14).any(axis=0)).tolist())
 
     def best(self, gain: Vector, basis: Matrix | None = None) -> Vector:
         """The z with |z_j| <= 1 of the largest gain'z for which no comparison falls behind along basis z; 0 if no z
@@ -268,10 +275,10 @@ def _check(objective: LeadObjective, direction: Vector) -> tuple[bool, Index]:
 
 
 def _rank(
-    objective: LeadObjective, inside: Vector, directions: Matrix, below: float = math.inf
+    objective: LeadObjective, inside: Vector, directions: Matrix, below: float | None = None
 ) -> tuple[Index, Vector]:
     """Of the comparisons that get ahead along the first direction: those that do least along each of the others, and
-    how far relative to their terms, if that is less than `below`; and the least of that along each.
+    how far relative to their terms, if that is less than `below` (if given); and the least of that along each.
     """
     count = max(4, _count(objective) // directions.shape[1])
     least = [_Least(count) for _ in directions.T]
@@ -279,6 +286,6 @@ def _rank(
         there = leads.ahead[:, 0]
         ids, values, terms = leads.ids[there], leads.values[there, 1:], leads.terms[there, 1:]
         for part, value, term in zip(least, values.T, terms.T, strict=True):
-            chosen = value < below * term
+            chosen = slice(None) if below is None else value < below * term
             part.take(ids[chosen], value[chosen], term[chosen])
     return np.unique(np.hstack([part.ids for part in least])), np.array([part.value for part in least])
