@@ -28,8 +28,6 @@ from mlefast.solvers import SOLVERS, Iteration
 
 if TYPE_CHECKING:
     import click
-    import numpy as np
-    from numpy.typing import NDArray
 
     from mlefast.likelihoods import Likelihood
     from mlefast.penalties import Penalty
@@ -194,11 +192,9 @@ def _build() -> click.Group:
         result = _fit(file, formula, output, options)
         try:
             if output is not None:
-                from mlefast.data.files import write_coefficients
-
-                write_coefficients(_coefficients(result), output)
+                _write_coefficients(result, output)
         finally:  # a disk that filled up must not cost the fit
-            _say(json.dumps(_as_dict(result), indent=2, allow_nan=False) if as_json else str(result.summary()))
+            _say(result.to_json() if as_json else str(result.summary()))
         return 0 if result.converged else 1
 
     return command
@@ -251,6 +247,16 @@ def _penalty(alpha: float | None, firth: bool) -> Penalty | None:
     return None if alpha is None else Ridge(alpha)
 
 
+def _write_coefficients(result: Result, output: str) -> None:
+    from mlefast.data.files import write_coefficients
+    from mlefast.interchange import coefficients, encode
+
+    columns = coefficients(result)
+    if output.lower().endswith(".json"):
+        columns = encode(columns)
+    write_coefficients(columns, output)
+
+
 @contextmanager
 def _warnings_in_lines() -> Iterator[None]:
     """Print warnings at the end, when no progress line is in the way."""
@@ -261,105 +267,6 @@ def _warnings_in_lines() -> Iterator[None]:
         finally:
             for warning in caught:
                 _complain(f"warning: {_in_own_words(str(warning.message))}")
-
-
-def _number(value: float) -> float | None:
-    """JSON has no NaN and no infinity."""
-    return float(value) if math.isfinite(value) else None
-
-
-def _numbers(values: NDArray[np.float64]) -> list[Any]:
-    """An array as lists in lists."""
-    return [_numbers(part) if part.ndim else _number(part) for part in values]
-
-
-def _count(value: float) -> float:
-    """Sums of weights are mostly whole."""
-    return int(value) if float(value).is_integer() else float(value)
-
-
-def _coefficients(result: Result) -> dict[str, list[Any]]:
-    interval = result.conf_int()
-    columns = {
-        "coef": result.params,
-        "std_err": result.bse,
-        "t" if result.use_t else "z": result.tvalues,
-        "p_value": result.pvalues,
-        "lower": interval[..., 0],
-        "upper": interval[..., 1],
-    }
-    names: dict[str, list[Any]] = {"name": list(result.names)}
-    if result.params.ndim > 1 and result.classes is not None:
-        others = result.classes.tolist()[1:]
-        names = {"class": [label for label in others for _ in result.names], "name": list(result.names) * len(others)}
-    return {**names, **{name: [_number(x) for x in column.ravel()] for name, column in columns.items()}}
-
-
-def _as_dict(result: Result) -> dict[str, Any]:
-    """Everything about the fit but the covariance matrix, in types that JSON has."""
-    facts = ("likelihood", "link", "formula", "response", "intercept", "rank", "dropped", "converged")
-    search = ("iterations", "solver", "solver_reason", "threads", "isa", "covariance_type")
-    fit = (
-        "llf",
-        "llnull",
-        "aic",
-        "bic",
-        "deviance",
-        "null_deviance",
-        "prsquared",
-        "rsquared",
-        "llr",
-        "llr_pvalue",
-        "scale",
-    )
-    certificate, separation, table = result.certificate, result.separation, _coefficients(result)
-    return {
-        **{name: getattr(result, name) for name in facts},
-        "df_model": _count(result.df_model),
-        "classes": None if result.classes is None else result.classes.tolist(),
-        "nobs": _count(result.nobs),
-        "df_resid": _count(result.df_resid),
-        **{name: _number(getattr(result, name)) for name in fit},
-        "certificate": {
-            "distance": _number(certificate.distance),
-            "decrement": _number(certificate.decrement),
-            "gradient": _number(certificate.gradient),
-            "worst": certificate.worst,
-            "met": certificate.met,
-            "tol": certificate.tol,
-            "gap": certificate.gap,
-            "rounding": _number(certificate.rounding),
-        },
-        "separation": {
-            "verdict": separation.verdict,
-            "margin": _number(separation.margin),
-            "columns": list(separation.columns),
-            "direction": None if separation.direction is None else _numbers(separation.direction),
-            "kind": separation.kind,
-            "rows": separation.rows,
-            "limit": None if separation.limit is None else _numbers(separation.limit),
-        },
-        "penalty": None if result.penalty is None else _penalty_as_dict(result),
-        "shape": result.shape,
-        "optima": [{"nll": optimum.nll, "count": optimum.count} for optimum in result.optima],
-        "ranges": None if result.ranges is None else [[_number(x) for x in row] for row in result.ranges],
-        "aliased": {alias.name: dict(alias.combination) for alias in result.aliased},
-        **{name: getattr(result, name) for name in search},
-        "passes": _number(result.passes),
-        "passes_by_order": list(result.passes.by_order),
-        "seconds": _number(result.seconds),
-        "version": __version__,
-        "confidence": 0.95,
-        "coefficients": [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)],
-    }
-
-
-def _penalty_as_dict(result: Result) -> dict[str, Any]:
-    return {
-        "kind": str(result.penalty),
-        "value": _number(result.penalty_value),
-        "df_effective": None if result.df_effective is None else _number(result.df_effective),
-    }
 
 
 class _ProgressLine:

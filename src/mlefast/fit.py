@@ -14,7 +14,7 @@ from mlefast import _core
 from mlefast.errors import OptionError
 from mlefast.likelihoods import Laplace, Likelihood, find_likelihood
 from mlefast.penalties import Penalty, read_penalty
-from mlefast.solvers import Progress
+from mlefast.solvers import Progress, Trace
 
 from .advice import warn
 from .assessment import assess, has_constant, null_model
@@ -193,6 +193,7 @@ def fit(
         warn(result, max_iter, on_separation=on_separation, on_rank=on_rank)
         return result
     objective = model.objective()
+    trace = Trace(progress)
     solution, optima, chosen, reason, prior = maximise(
         model,
         objective,
@@ -202,7 +203,7 @@ def fit(
         starts=starts,
         tol=tol,
         max_iter=max_iter,
-        progress=progress,
+        progress=trace.add,
     )
 
     constant = has_constant(model, objective)
@@ -233,6 +234,7 @@ def fit(
         threads=team,
         isa=_core.ISA,
         penalty=penalty,
+        trace=trace.kept,
         optima=tuple(replace(found, params=model.to_user(found.params)) for found in optima),
         **assessment,
     )

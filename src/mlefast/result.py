@@ -22,8 +22,9 @@ from .prediction import mean
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mlefast.solvers import Optimum
+    from mlefast.solvers import Iteration, Optimum
 
+    from .plot import Plot
     from .summary import Summary
 
 Vector = NDArray[np.float64]
@@ -95,6 +96,9 @@ class Result:
         many of these reads were for eta or the NLL alone, for a gradient, and for a gradient and a Hessian.
     optima : tuple of Optimum
         With `multistart`: the distinct maxima that were found (params, nll, count), the best first.
+    trace : tuple of Iteration
+        Where the search was after each pass (passes, nll, step, distance); of more than 50 iterations some. Empty for
+        Laplace, whose steps are none in the likelihood.
     iterations, solver, solver_reason, seconds, threads, isa
         How the estimate was found.
     classes : array of shape (K,) or None
@@ -155,6 +159,7 @@ class Result:
     penalty: Penalty | None = None
     penalty_value: float = 0.0
     df_effective: float | None = None
+    trace: tuple[Iteration, ...] = ()
     formula: str | None = None
     encoder: Encoder | None = None
 
@@ -399,6 +404,107 @@ class Result:
     def summary_frame(self, alpha: float = 0.05) -> pd.DataFrame:
         """The table of coefficients as a pandas data frame, a row per parameter."""
         return self.summary(alpha).frame()
+
+    def tidy(self, conf_int: bool = False, alpha: float = 0.05) -> Any:
+        """The coefficients as a frame with the columns of R's broom.
+
+        Parameters
+        ----------
+        conf_int : bool, default False
+            Whether to add the ends of Wald confidence intervals.
+        alpha : float, default 0.05
+            One minus their coverage.
+
+        Returns
+        -------
+        pandas or polars data frame, or dict of lists
+            A row per parameter; what is installed decides, pandas first. Columns: term, estimate, std.error, statistic,
+            p.value, and with `conf_int` conf.low and conf.high; for categorical y.level, the class, before them.
+
+        Raises
+        ------
+        OptionError
+            If `alpha` is no number between 0 and 1.
+
+        References
+        ----------
+        Robinson, *broom: an R package for converting statistical analysis objects into tidy data frames* (2014).
+
+        Examples
+        --------
+        >>> import mlefast
+        >>> frame = mlefast.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1]).tidy()
+        >>> list(frame), list(frame["term"])
+        (['term', 'estimate', 'std.error', 'statistic', 'p.value'], ['Intercept', 'x1'])
+        """
+        from .tidy import tidy
+
+        return tidy(self, conf_int, alpha)
+
+    def glance(self) -> Any:
+        """The fit in one row, with the columns of R's broom; the kind of frame is that of `tidy`.
+
+        Columns: null.deviance, df.null, logLik, AIC, BIC, deviance, df.residual, nobs, and sigma, the residual standard
+        error, NaN where the likelihood has none. The null model has an intercept (and the offset) only.
+
+        Examples
+        --------
+        >>> import mlefast
+        >>> frame = mlefast.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1]).glance()
+        >>> round(float(frame["deviance"][0]), 3), float(frame["df.residual"][0])
+        (4.695, 2.0)
+        """
+        from .tidy import glance
+
+        return glance(self)
+
+    def to_json(self) -> str:
+        """Everything about the fit as the text of a JSON object, from which `from_json` makes it again, exactly.
+
+        Keys are the names of the attributes; `likelihood` is the name and `likelihood_options` what else it was given;
+        `coefficients` is a table for readers, with 95 % intervals. NaN is null, infinities are the strings "Infinity"
+        and "-Infinity". `mlefast fit --json` prints the same.
+
+        Raises
+        ------
+        OptionError
+            If the likelihood is a `UserLikelihood`: JSON cannot hold a function.
+        DataError
+            If a label is of a type that JSON does not have.
+        """
+        from .interchange import to_json
+
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Result:
+        """The result that `to_json` wrote, also by an earlier version of mlefast.
+
+        Of a fit by formula all comes back but the way the formula reads tables, so `predict` refuses; pickles hold it.
+
+        Raises
+        ------
+        DataError
+            If the text is something else, damaged, or of a newer format.
+
+        Examples
+        --------
+        >>> import mlefast
+        >>> result = mlefast.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1])
+        >>> again = mlefast.Result.from_json(result.to_json())
+        >>> again.params.tolist() == result.params.tolist(), again.certificate == result.certificate
+        (True, True)
+        """
+        from .interchange import from_json
+
+        return from_json(text)
+
+    @property
+    def plot(self) -> Plot:
+        """Pictures of the fit, by matplotlib; see `mlefast.plot.Plot`."""
+        from .plot import Plot
+
+        return Plot(self)
 
     def __repr__(self) -> str:
         """One line."""

@@ -8,7 +8,7 @@ from .choose import SOLVERS, choose_solver
 from .irls import REUSE, expand, irls, sample_start
 from .lbfgs import lbfgs
 from .multistart import Optimum, scattered_starts, search, spread_of_starts
-from .protocol import Expansion, Iteration, Progress, Solution, decrement, information_of
+from .protocol import Expansion, Iteration, Progress, Solution, Trace, decrement, information_of
 from .scoring import Scored, Scoring, scoring
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Scored",
     "Scoring",
     "Solution",
+    "Trace",
     "choose_solver",
     "decrement",
     "expand",

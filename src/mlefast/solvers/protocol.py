@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mlefast.objective import Information, Moments, Objective, Precision, Vector
 
 _LONGEST = 1e150  # of the parts of a step, whose squares are numbers
+_MOST_KEPT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,37 @@ class Iteration:
 
 
 Progress = Callable[[Iteration], None]
+
+
+class Trace:
+    """Iterations as they come, for the result: the last, and of a long search every second, fourth, ... before it."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._iterations: list[Iteration] = []
+        self._stride = 1
+        self._count = 0
+        self._last: Iteration | None = None
+
+    def add(self, iteration: Iteration) -> None:
+        """Keep an iteration, and hand it on to whom the user wants to be told."""
+        plain = replace(iteration, passes=float(iteration.passes))  # without its parts, which would be kept as well
+        if self._count % self._stride == 0:
+            self._iterations.append(plain)
+        if len(self._iterations) >= _MOST_KEPT:
+            self._iterations = self._iterations[::2]
+            self._stride *= 2
+        self._count += 1
+        self._last = plain
+        if self._progress is not None:
+            self._progress(iteration)
+
+    @property
+    def kept(self) -> tuple[Iteration, ...]:
+        """Those that were kept, at most 50, in their order."""
+        if self._last is None or self._iterations[-1] is self._last:
+            return tuple(self._iterations)
+        return (*self._iterations, self._last)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
