@@ -34,7 +34,9 @@ ALLOWED = {
     "summary": {"errors", "result"},
     "interchange": {"config", "errors", "data", "inference", "likelihoods", "objective", "penalties", "solvers", "result"},
     "tidy": {"options", "result"},
-    "plot": {"errors", "options", "result", "profile"},
+    "draw": set(),
+    "plot": {"draw", "errors", "result", "summary", "profile"},
+    "report": {"config", "plot", "result", "summary"},
     "observations": {"_core", "errors", "data", "likelihoods", "objective", "options"},
     "evaluate": {"errors", "likelihoods", "model", "observations", "options"},
     "model": {"_core", "errors", "likelihoods", "objective", "solvers", "observations"},
@@ -54,7 +56,10 @@ ALLOWED = {
         "quantile_fit", "result",
     },
     "formula": {"errors", "data", "likelihoods", "penalties", "solvers", "options", "result", "fit"},
-    "cli": {"config", "errors", "data", "likelihoods", "options", "penalties", "solvers", "result", "interchange", "fit", "formula"},
+    "cli": {
+        "config", "errors", "data", "likelihoods", "options", "penalties", "solvers", "result", "interchange", "plot", "report", "fit",
+        "formula",
+    },
     "__main__": {"cli"},
 }  # fmt: skip
 # optional packages, and the files that may import them, inside functions only

@@ -13,6 +13,7 @@ import json
 import math
 import os
 import re
+import shlex
 import sys
 import time
 import warnings
@@ -50,7 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
     command = _build()
     try:
         # not command.main(), which would print usage errors and interrupts in lines of its own
-        with command.make_context("mlefast", list(sys.argv[1:] if arguments is None else arguments)) as context:
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        with command.make_context("mlefast", given.copy(), obj=shlex.join(["mlefast", *given])) as context:
             return int(command.invoke(context))
     except click.exceptions.Exit as end:
         return int(end.exit_code)
@@ -183,16 +185,23 @@ def _build() -> click.Group:
     )
     @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of the summary.")
     @click.option("--output", type=click.Path(), help="Write the coefficients to a .csv, .json or .parquet file.")
-    def fit(file: str, formula: str, as_json: bool, output: str | None, **options: Any) -> int:
+    @click.option("--report", type=click.Path(), help="Write a page about the fit, with pictures, to an .html file.")
+    @click.pass_obj
+    def fit(
+        given: str, file: str, formula: str, as_json: bool, output: str | None, report: str | None, **options: Any
+    ) -> int:
         """Fit FORMULA, such as "late ~ hour + C(carrier)", to the table in FILE (CSV or Parquet).
 
         The summary goes to standard output. Exit status: 0 converged, 1 not converged, 2 bad input.
         """
         _require_packages()
-        result = _fit(file, formula, output, options)
+        _require_places(file, output, report)
+        result = _fit(file, formula, options)
         try:
             if output is not None:
                 _write_coefficients(result, output)
+            if report is not None:
+                _write_report(result, report, given)
         finally:  # a disk that filled up must not cost the fit
             _say(result.to_json() if as_json else str(result.summary()))
         return 0 if result.converged else 1
@@ -206,17 +215,29 @@ def _require_packages() -> None:
         raise MissingPackageError(f"fitting from the command line needs {' and '.join(absent)}: {_INSTALL}.")
 
 
-def _fit(file: str, formula: str, output: str | None, options: dict[str, Any]) -> Result:
+def _require_places(file: str, output: str | None, report: str | None) -> None:
+    """DataError if something cannot be written, before the fit."""
+    from mlefast.data.files import require_writable
+
+    if output is not None:
+        require_writable(output)
+    if report is not None:
+        from mlefast.plot import require_matplotlib
+
+        require_matplotlib()
+        require_writable(report, "the report", (".html", ".htm"))
+    for option, path in (("--output", output), ("--report", report)):
+        if path is not None and os.path.exists(path) and os.path.exists(file) and os.path.samefile(path, file):
+            raise DataError(f"{option} {path} is the file of the data, which would be lost. Choose another place.")
+
+
+def _fit(file: str, formula: str, options: dict[str, Any]) -> Result:
     """The fit; all that can be known to be wrong before it is said before it."""
-    from mlefast.data.files import read_table, require_writable
+    from mlefast.data.files import read_table
     from mlefast.formula import fit_formula, required_columns
     from mlefast.likelihoods import find_likelihood
 
     options["likelihood"] = _likelihood(find_likelihood(options["likelihood"]), options.pop("quantile"))
-    if output is not None:
-        require_writable(output)
-        if os.path.exists(output) and os.path.exists(file) and os.path.samefile(output, file):
-            raise DataError(f"--output {output} is the file of the data, which would be lost. Choose another place.")
     options["penalty"] = _penalty(options.pop("ridge"), options.pop("firth"))
     extra = [options[name] for name in ("weights", "offset", "exposure") if options[name] is not None]
     with _warnings_in_lines():
@@ -255,6 +276,16 @@ def _write_coefficients(result: Result, output: str) -> None:
     if output.lower().endswith(".json"):
         columns = encode(columns)
     write_coefficients(columns, output)
+
+
+def _write_report(result: Result, path: str, given: str) -> None:
+    from mlefast.report import report
+
+    try:
+        with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(report(result, given))
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror or error}.") from None
 
 
 @contextmanager

@@ -54,6 +54,9 @@ class Profile:
         The (penalised) log-likelihood at the estimate.
     alpha : float
         One minus the coverage.
+    curves : tuple of arrays of shape (k, 2), k different for each
+        Values of the parameter at which the search was, the estimate among them, and twice the drop there. Empty for
+        parameters that are not determined.
     """
 
     names: tuple[str, ...]
@@ -62,6 +65,7 @@ class Profile:
     pvalues: NDArray[np.float64]
     loglik: float
     alpha: float
+    curves: tuple[NDArray[np.float64], ...]
 
     def __str__(self) -> str:
         """A line for each parameter."""
@@ -144,20 +148,25 @@ def profile(
         missing=missing,
     )
     model = specify(data, result.family, result.intercept, resolve_threads(threads))
-    wanted = _indices(model, parameters)
+    names = parameter_names(result)
+    wanted = _indices(names, parameters)
     curve = _Curve(model, result)
     quantile = _quantile(alpha)
-    rows = [curve.row(j, quantile) for j in wanted]
+    rows, curves = [], []
+    for j in wanted:
+        rows.append(curve.row(j, quantile))
+        curves.append(curve.visited)
     table = np.array(rows).reshape(len(rows), 3)
     from scipy.special import chdtrc
 
     return Profile(
-        names=tuple(model.names[j] for j in wanted),
+        names=tuple(names[j] for j in wanted),
         intervals=table[:, :2],
         statistics=table[:, 2],
         pvalues=np.asarray(chdtrc(1.0, table[:, 2])),
         loglik=-curve.top,
         alpha=alpha,
+        curves=tuple(curves),
     )
 
 
@@ -179,15 +188,22 @@ def _require_profile(result: Result) -> None:
         )
 
 
-def _indices(model: Model, parameters: Sequence[str] | None) -> list[int]:
+def parameter_names(result: Result) -> tuple[str, ...]:
+    """A name for each parameter of the fit, those of classes such as "b: x1", in the order of `params`."""
+    if result.params.ndim == 1 or result.classes is None:
+        return result.names
+    return tuple(f"{label}: {name}" for label in result.classes[1:] for name in result.names)
+
+
+def _indices(names: tuple[str, ...], parameters: Sequence[str] | None) -> list[int]:
     if parameters is None:
-        return list(range(len(model.names)))
+        return list(range(len(names)))
     asked = [parameters] if isinstance(parameters, str) else list(parameters)
-    unknown = [name for name in asked if name not in model.names]
+    unknown = [name for name in asked if name not in names]
     if unknown:
-        shown = ", ".join(model.names[:8]) + (", ..." if len(model.names) > 8 else "")
+        shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
         raise OptionError(f"parameters: {unknown[0]!r} is unknown; the fit has {shown}.")
-    return [model.names.index(name) for name in asked]
+    return [names.index(name) for name in asked]
 
 
 class _Unpenalised:
@@ -221,16 +237,24 @@ class _Curve:
             )
         self._best = self._maximise(start, None)
         self.top = self._best.total
+        self._visited: list[tuple[float, float]] = []
         # row j of the map to the user's parameters
         self._map = np.array([model.coordinates.to_user(unit) for unit in np.eye(model.size)]).T
 
     def row(self, j: int, quantile: float) -> tuple[float, float, float]:
         """The ends of the interval and the statistic at zero."""
+        self._visited = []
         if self._aliased[j]:
             return math.nan, math.nan, math.nan
         c = self._map[j]
+        self._visited.append((float(c @ self._best.solution.params), 0.0))
         drop = self._at(c, 0.0, self._best.solution.params).total - self.top
         return self._end(c, -quantile), self._end(c, quantile), 2.0 * max(drop, 0.0)
+
+    @property
+    def visited(self) -> NDArray[np.float64]:
+        """Values of the parameter of the last row and twice the drop there, in the order of the values."""
+        return np.array(sorted(self._visited)).reshape(-1, 2)
 
     def _maximise(self, start: Vector, fixed: Vector | None) -> Scoring:
         return scoring(self._objective, start, tol=_TOL, max_iter=_MOST_STEPS, fixed=fixed)
@@ -239,7 +263,9 @@ class _Curve:
         """The maximum with c'params at a value."""
         along = self._best.solution.information.solve(c)
         start = near + along * ((value - float(c @ near)) / float(c @ along))
-        return self._maximise(start, c)
+        found = self._maximise(start, c)
+        self._visited.append((value, 2.0 * max(found.total - self.top, 0.0)))
+        return found
 
     def _end(self, c: Vector, quantile: float) -> float:
         """Where the root of twice the drop, with the sign of the side, is the quantile."""

@@ -73,7 +73,7 @@ class Summary:
     def as_text(self) -> str:
         """Plain text, 78 columns wide, wider only for long names."""
         head, parts = ("", *self.columns), self._parts()
-        rows = [head, *([_short(name), *cells] for _, part in parts for name, cells in part)]
+        rows = [head, *([shorten(name), *cells] for _, part in parts for name, cells in part)]
         first, *needed = (max(_columns_of(row[k]) for row in rows) for k in range(len(rows[0])))
         widths = [max(9, width + 1) for width in needed]
         total = max(_WIDTH, first + sum(widths) + 1, sum(self._header_widths()) + _GAP)
@@ -87,7 +87,7 @@ class Summary:
         lines = [self.title.center(total).rstrip(), rule, *self._header_lines(total), rule, line(*head)]
         for title, part in parts:
             lines += [thin, *([_printable(title), thin] if title else [])]
-            lines += [line(_short(name), *cells) for name, cells in part]
+            lines += [line(shorten(name), *cells) for name, cells in part]
         lines.append(rule)
         for note in self.notes:
             lines += textwrap.wrap(_printable(note), total, subsequent_indent="  ")
@@ -202,7 +202,7 @@ def _sections(result: Result) -> tuple[str, ...]:
     """A title for each class against the reference."""
     if result.params.ndim == 1 or result.classes is None:
         return ()
-    reference, *others = (_short(str(label)) for label in result.classes)
+    reference, *others = (shorten(str(label)) for label in result.classes)
     return tuple(f"{result.response}: {label} against {reference}" for label in others)
 
 
@@ -226,7 +226,7 @@ def _header(result: Result) -> tuple[tuple[str, str], ...]:
     if result.classes is not None and result.params.ndim > 1:
         classes = f", {len(result.classes)} classes"
     left = [
-        ("Dep. Variable", _short(result.response + classes, 30)),
+        ("Dep. Variable", shorten(result.response + classes, 30)),
         ("Likelihood", f"{result.likelihood}, {result.link} link"),
         ("Covariance", _covariance(result)),
         ("Solver", f"{result.solver}, {_plural(result.iterations, 'iteration')}"),
@@ -327,7 +327,7 @@ def _separated(separation: Separation) -> str:
 def _not_unique(result: Result, ranges: NDArray[np.float64]) -> str:
     """Which parameters could be others."""
     free = [
-        f"{_short(name)} from {_general(lower)} to {_general(upper)}"
+        f"{shorten(name)} from {_general(lower)} to {_general(upper)}"
         for name, (lower, upper) in zip(result.names, ranges.tolist(), strict=True)
         if lower < upper
     ]
@@ -436,7 +436,7 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def _short(name: str, longest: int = _LONGEST_NAME) -> str:
+def shorten(name: str, longest: int = _LONGEST_NAME) -> str:
     """Long names lose their middle."""
     name = _printable(name)
     if len(name) <= longest:

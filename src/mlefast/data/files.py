@@ -143,11 +143,13 @@ def _first_line(error: Exception) -> str:
     return text[0].rstrip(".") + "." if text else type(error).__name__ + "."
 
 
-def require_writable(path: str | os.PathLike[str]) -> None:
-    """DataError if coefficients cannot be written there; leaves nothing behind."""
+def require_writable(
+    path: str | os.PathLike[str], what: str = "the coefficients", kinds: Sequence[str] = _OUTPUT
+) -> None:
+    """DataError if this cannot be written there; leaves nothing behind."""
     file = Path(path)
-    if file.suffix.lower() not in _OUTPUT:
-        raise DataError(f"{file}: unknown kind of file for the coefficients; possible: {', '.join(_OUTPUT)}.")
+    if file.suffix.lower() not in kinds:
+        raise DataError(f"{file}: unknown kind of file for {what}; possible: {', '.join(kinds)}.")
     try:
         if file.is_dir():
             raise DataError(f"{file} is a directory. Give the path of a file.")
