@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -229,10 +230,8 @@ def test_a_damaged_text_is_one_clear_error(data: st.DataObject) -> None:
     document = json.loads(GOLDEN.read_text(encoding="utf-8"))
     key = data.draw(st.sampled_from(sorted(document)))
     document[key] = data.draw(st.sampled_from([None, 3, "word", [], {}, [[1.0, "x"]], {"a": None}]))
-    try:
+    with contextlib.suppress(mlefast.MlefastError):  # and nothing else
         Result.from_json(json.dumps(document))
-    except mlefast.MlefastError:
-        pass
 
 
 # ---- small and frozen

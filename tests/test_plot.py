@@ -42,7 +42,9 @@ def labels(ax) -> list[str]:
 
 def points(ax) -> np.ndarray:
     """The middles of the intervals that were drawn, from the top."""
-    found = [line.get_xydata() for line in ax.lines if line.get_marker() == "o" and line.get_markerfacecolor() != "white"]
+    found = [
+        line.get_xydata() for line in ax.lines if line.get_marker() == "o" and line.get_markerfacecolor() != "white"
+    ]
     return np.concatenate([data for data in found if len(data)])
 
 

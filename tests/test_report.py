@@ -93,7 +93,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_command_line_writes_the_page(folder: Path, capsys) -> None:
     out = folder / "report.html"
-    arguments = ["fit", str(folder / "it's.csv"), f"`late & <b>` ~ hour + `{HOSTILE}` + `日本 $x`", "--report", str(out)]
+    arguments = [
+        "fit",
+        str(folder / "it's.csv"),
+        f"`late & <b>` ~ hour + `{HOSTILE}` + `日本 $x`",
+        "--report",
+        str(out),
+    ]
     assert main(arguments) == 0
     answer = capsys.readouterr()
     assert answer.err == "" and "Bernoulli" in answer.out

@@ -60,7 +60,12 @@ def test_least_squares_as_broom_has_it() -> None:
     ]  # fmt: skip
     np.testing.assert_allclose(result.tidy(conf_int=True).iloc[:, 1:], numbers, rtol=1e-10)
     glance = result.glance().iloc[0]
-    wanted = {"sigma": 3.0458821247893773, "logLik": -80.014714495938108, "AIC": 166.02942899187622, "BIC": 170.4266367002754}
+    wanted = {
+        "sigma": 3.0458821247893773,
+        "logLik": -80.014714495938108,
+        "AIC": 166.02942899187622,
+        "BIC": 170.4266367002754,
+    }
     for name, value in {**wanted, "deviance": 278.32193754334355, "df.residual": 30, "df.null": 31}.items():
         assert glance[name] == pytest.approx(value, rel=1e-12), name
 

@@ -188,7 +188,7 @@ def _build() -> click.Group:
     @click.option("--report", type=click.Path(), help="Write a page about the fit, with pictures, to an .html file.")
     @click.pass_obj
     def fit(
-        given: str, file: str, formula: str, as_json: bool, output: str | None, report: str | None, **options: Any
+        given: str, /, file: str, formula: str, as_json: bool, output: str | None, report: str | None, **options: Any
     ) -> int:
         """Fit FORMULA, such as "late ~ hour + C(carrier)", to the table in FILE (CSV or Parquet).
 

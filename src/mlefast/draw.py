@@ -81,9 +81,7 @@ def trace(ax: Any, passes: Vector, distances: Vector, end: tuple[float, float], 
     _tidy(ax)
 
 
-def profile(
-    ax: Any, curve: NDArray[np.float64], interval: tuple[float, float], quantile: float, error: float
-) -> None:
+def profile(ax: Any, curve: NDArray[np.float64], interval: tuple[float, float], quantile: float, error: float) -> None:
     """Twice the drop of the log-likelihood by the value of a parameter, beside Wald's parabola.
 
     `curve` has values and drops, 0 at the estimate; between them the root of the drop is interpolated, which is about
@@ -113,8 +111,9 @@ def profile(
 
 def _apart(curve: NDArray[np.float64]) -> NDArray[np.float64]:
     """Without points so near the one before that the difference of their drops is rounding."""
-    kept = np.diff(curve[:, 0], prepend=-np.inf) > 1e-6 * np.ptp(curve[:, 0])
-    return curve[kept | (curve[:, 1] == 0.0)]
+    apart = np.diff(curve[:, 0], prepend=-np.inf) > 1e-6 * np.ptp(curve[:, 0])
+    kept: NDArray[np.float64] = curve[apart | (curve[:, 1] == 0.0)]
+    return kept
 
 
 def _window(estimate: float, interval: tuple[float, float], half: float) -> tuple[float, float]:
@@ -151,7 +150,7 @@ def residuals(ax: Any, fitted: Vector, values: Vector) -> None:
 
 
 def leverage(ax: Any, leverages: Vector, values: Vector, cooks: Vector) -> None:
-    """Standardised residuals by leverages; the area of a point grows with its Cook's distance, the largest are named."""
+    """Standardised residuals by leverages; areas grow with Cook's distances, of which the largest have their row."""
     largest = float(cooks.max(initial=0.0))
     size = 6.0 + (250.0 * cooks / largest if largest > 0.0 else 0.0)
     ax.axhline(0.0, color=_GREY, linewidth=0.8)

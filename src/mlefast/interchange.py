@@ -30,8 +30,8 @@ FORMAT = "mlefast.Result"
 FORMAT_VERSION = 1  # raise it when an older reader would go wrong; keep reading what was written before
 
 _PLAIN = (
-    "formula", "response", "intercept", "constant", "use_t", "rank", "dropped", "converged", "covariance_type", "iterations", "solver",
-    "solver_reason", "threads", "isa",
+    "formula", "response", "intercept", "constant", "use_t", "rank", "dropped", "converged", "covariance_type",
+    "iterations", "solver", "solver_reason", "threads", "isa",
 )  # fmt: skip
 _NUMBERS = ("llf", "llnull", "deviance", "null_deviance", "scale", "nobs", "seconds")
 _PENALTIES = {penalty.name: penalty for penalty in (Ridge, Firth)}
@@ -205,9 +205,10 @@ def from_json(text: str | bytes) -> Result:
 def _result(document: dict[str, Any]) -> Result:
     params = _array(document["params"])
     penalty, formula = document["penalty"], document["formula"]
+    plain: dict[str, Any] = {name: document[name] for name in _PLAIN}
+    plain |= {name: _number(document[name]) for name in _NUMBERS}
     return Result(
-        **{name: document[name] for name in _PLAIN},
-        **{name: _number(document[name]) for name in _NUMBERS},
+        **plain,
         family=type(find_likelihood(document["likelihood"]))(**document["likelihood_options"]),
         names=tuple(document["names"]),
         classes=_classes(document["classes"], document["classes_type"]),

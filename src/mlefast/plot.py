@@ -51,9 +51,7 @@ class Plot:
 
     result: Result
 
-    def coefficients(
-        self, terms: Sequence[str] | None = None, *, alpha: float = 0.05, ax: Axes | None = None
-    ) -> Axes:
+    def coefficients(self, terms: Sequence[str] | None = None, *, alpha: float = 0.05, ax: Axes | None = None) -> Axes:
         """Estimates with Wald intervals, a row for each term and for categorical a colour for each class.
 
         Parameters
@@ -82,8 +80,8 @@ class Plot:
         chosen = _terms(result, terms)
         with np.errstate(invalid="ignore"):  # of infinite coefficients
             interval = result.conf_int(alpha)
-        several = result.params.ndim > 1 and result.classes is not None
-        classes = [shorten(str(label)) for label in result.classes[1:]] if several and result.classes is not None else []
+        others = () if result.params.ndim == 1 or result.classes is None else result.classes[1:]
+        classes = [shorten(str(label)) for label in others]
         ax = _axes(ax, _height(len(chosen), len(classes)))
         names = [shorten(result.names[j]) for j in chosen]
         draw.coefficients(ax, names, result.params[..., chosen], interval[..., chosen, :], classes)
@@ -182,7 +180,7 @@ def as_svg(draw_into: Callable[[Axes], object], terms: int = 0, classes: int = 0
 
     figure = Figure(figsize=(_WIDTH, _height(terms, classes) if terms else _HEIGHT), layout="constrained")
     # text stays text: a browser has letters that the fonts of matplotlib lack
-    options = {"svg.fonttype": "none", "svg.hashsalt": "mlefast"}
+    options: Any = {"svg.fonttype": "none", "svg.hashsalt": "mlefast"}
     file = io.BytesIO()
     with matplotlib.rc_context(options), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # about such letters, and names that leave little room

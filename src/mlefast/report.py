@@ -42,7 +42,8 @@ tr { border-bottom: 1px solid #eee; }
 .verdict { padding: 0.6rem 1rem; border-left: 4px solid; } .sound { border-color: #009e73; background: #eefaf5; }
 .unsound { border-color: #d55e00; background: #fdf1ea; }
 pre { background: #f5f5f5; padding: 0.6rem 1rem; white-space: pre-wrap; overflow-wrap: anywhere; }
-.scroll { overflow-x: auto; } figure { margin: 1.2rem 0; } img { max-width: 100%; height: auto; } figcaption { color: #555; }
+.scroll { overflow-x: auto; } figure { margin: 1.2rem 0; } img { max-width: 100%; height: auto; }
+figcaption { color: #555; }
 """
 
 
@@ -141,7 +142,10 @@ def _pictures(result: Result) -> list[str]:
         classes = len(result.params) if result.params.ndim > 1 else 0
         figures.append(
             _figure(
-                lambda ax: result.plot.coefficients(terms, ax=ax), f"Coefficients{note}", terms=len(terms), classes=classes
+                lambda ax: result.plot.coefficients(terms, ax=ax),
+                f"Coefficients{note}",
+                terms=len(terms),
+                classes=classes,
             )
         )
     if result.trace:
@@ -152,7 +156,7 @@ def _pictures(result: Result) -> list[str]:
 def _most_telling(result: Result) -> list[str]:
     """Names of the terms to draw: all but the intercept, of very many those of largest |z|."""
     end = len(result.names) - len(result.family.estimated)
-    terms = range(int(result.intercept), end)
+    terms = list(range(int(result.intercept), end))
     if len(terms) > _MOST_TERMS:
         with np.errstate(all="ignore"):
             size = np.nan_to_num(np.abs(np.atleast_2d(result.tvalues)), nan=0.0).max(axis=0)

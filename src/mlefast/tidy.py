@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import importlib
 import math
-from typing import Any
+from typing import Any, Literal
 
 from .options import read_flag
 from .result import Result
 
-_FRAMES = ("pandas", "polars")  # the first that is installed
+_FRAMES: tuple[Literal["pandas", "polars"], ...] = ("pandas", "polars")  # the first that is installed
 
 
 def tidy(result: Result, conf_int: bool, alpha: float) -> Any:
