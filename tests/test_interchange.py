@@ -82,7 +82,7 @@ def full(handmade) -> Result:
         rank=3,
         converged=False,
         certificate=Certificate(math.inf, math.nan, 0.1, "a", met=False, tol=1e-9, gap=0.25, rounding=1e-17),
-        separation=Separation("separated", -math.inf, ("a",), direction),
+        separation=Separation("separated", -math.inf, ("a",), direction, "quasi", 7, np.array([0.5, 0.0, 1e-3, 2.0])),
         aliased=(Alias("c", (("a", 2.0), ("b", -1 / 3))), Alias("d", ())),
         passes=Passes(1.0, 0.125, 2.0),
         ranges=np.array([[0.0, 1.0], [-math.inf, 1.0], [math.nan, math.nan], [1.0, 1.0]]),
@@ -179,8 +179,9 @@ def test_the_command_line_prints_the_same_object(tmp_path, capsys) -> None:
 
 
 def test_a_result_of_format_1_is_read(handmade) -> None:
-    again = Result.from_json(GOLDEN.read_text(encoding="utf-8"))
-    assert_same(full(handmade), again)
+    result = full(handmade)
+    before = Separation("separated", -math.inf, ("a",), result.separation.direction)  # what was known then
+    assert_same(dataclasses.replace(result, separation=before), Result.from_json(GOLDEN.read_text(encoding="utf-8")))
 
 
 def test_a_pickle_from_before_a_field_was_added(handmade) -> None:

@@ -12,11 +12,12 @@ import pytest
 
 import mlefast
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
 def test_it_opens_with_the_two_commands() -> None:
@@ -24,12 +25,14 @@ def test_it_opens_with_the_two_commands() -> None:
     assert commands == ["make demo", "make test"]
 
 
-def test_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["README.md", "docs/results.md"])
+def test_python_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {}
-    assert len(blocks("python")) >= 2
-    for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), namespace)
+    examples = blocks("python", (ROOT / name).read_text())
+    assert len(examples) >= 2
+    for block in examples:
+        exec(compile(block, name, "exec"), namespace)
 
 
 PAGES = sorted((Path(mlefast.__file__).parent / "likelihoods").glob("*.py"))
@@ -42,7 +45,9 @@ MODULES = [
     "formula",
     "penalties.firth",
     "penalties.ridge",
+    "plot",
     "profile",
+    "report",
     "result",
 ]
 

@@ -222,7 +222,7 @@ def _result(document: dict[str, Any]) -> Result:
         ),
         passes=Passes(*document["passes_by_order"]),
         trace=tuple(Iteration(*map(_number, row)) for row in document["trace"]),
-        ranges=None if document["ranges"] is None else _array(document["ranges"]),
+        ranges=_maybe_array(document["ranges"]),
         optima=tuple(Optimum(_array(x["params"]), _number(x["nll"]), x["count"]) for x in document["optima"]),
         penalty=None if penalty is None else _PENALTIES[penalty["name"]](**penalty["options"]),
         penalty_value=0.0 if penalty is None else _number(penalty["value"]),
@@ -237,13 +237,13 @@ def _certificate(parts: dict[str, Any]) -> Certificate:
 
 
 def _separation(parts: dict[str, Any]) -> Separation:
-    direction = parts["direction"]
     return Separation(
         **{
             **parts,
             "margin": _number(parts["margin"]),
             "columns": tuple(parts["columns"]),
-            "direction": None if direction is None else _array(direction),
+            "direction": _maybe_array(parts["direction"]),
+            "limit": _maybe_array(parts.get("limit")),
         }
     )
 
@@ -254,6 +254,10 @@ def _number(value: float | str | None) -> float:
 
 def _array(values: list[Any]) -> NDArray[np.float64]:
     return np.array(values, dtype=np.float64)  # which reads null and "Infinity" as `encode` meant them
+
+
+def _maybe_array(values: list[Any] | None) -> NDArray[np.float64] | None:
+    return None if values is None else _array(values)
 
 
 def _classes(labels: list[Any] | None, kind: str | None) -> NDArray[Any] | None:

@@ -26,7 +26,8 @@ _MOST_NAMES = 20
 _VERDICTS = {
     "exists": "The maximum of the likelihood exists, and this is proved.",
     "local": "This is a maximum, proved by the curvature there; the likelihood may have others.",
-    "separated": "The maximum does not exist: columns separate the labels, and the likelihood grows for ever.",
+    "separated": "The maximum does not exist: columns separate the labels, and the likelihood comes near its supremum only "
+    "as some coefficients run to infinity; the others are at their limits.",
     "unbounded": "The likelihood has no maximum: it grows for ever as a parameter runs off.",
     "undecided": "Whether the maximum exists could not be proved.",
 }
@@ -127,6 +128,8 @@ def _existence(result: Result) -> str:
     facts = {"Verdict": separation.verdict}
     if np.isfinite(separation.margin):
         facts["Margin of the proof"] = f"{separation.margin:.3g} (positive proves existence)"
+    if separation.kind:
+        facts["Kind"] = f"{separation.kind} separation, strict in {separation.rows} rows"
     if separation.columns:
         facts["Columns"] = _several(separation.columns)
     if result.aliased:
