@@ -20,7 +20,6 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 _GREY = "0.45"
 _LEAST = 1e-17  # a distance that a logarithmic axis still shows
 _DODGE = 0.7  # of the distance between rows, for the classes of a row
-_NAMED = 5  # points of a scatter that get their number
 
 
 def coefficients(
@@ -122,48 +121,6 @@ def _window(estimate: float, interval: tuple[float, float], half: float) -> tupl
     finite = [width for width in widths if math.isfinite(width)] or [2.0 * half]
     left, right = (1.35 * (width if math.isfinite(width) else 2.0 * max(finite)) for width in widths)
     return estimate - left, estimate + right
-
-
-def calibration(ax: Any, fitted: Vector, observed: Vector, counts: Vector, errors: Vector) -> None:
-    """Averages of y by averages of the fitted means of groups of rows, with 95 % intervals of an average."""
-    shown = counts > 0
-    both = np.concatenate([fitted[shown], observed[shown]])
-    ends = [float(both.min()), float(both.max())]
-    ax.plot(ends, ends, color=_GREY, linewidth=0.8)
-    ax.errorbar(
-        fitted[shown], observed[shown], 1.96 * errors[shown], fmt="o", color=COLOURS[0], markersize=5, linewidth=1.2
-    )
-    _tidy(ax)
-
-
-def residuals(ax: Any, fitted: Vector, values: Vector) -> None:
-    """Residuals by fitted means, and their running average."""
-    order = np.argsort(fitted, kind="stable")
-    x, y = fitted[order], values[order]
-    ax.axhline(0.0, color=_GREY, linewidth=0.8)
-    ax.plot(x, y, ".", color=COLOURS[0], alpha=_alpha(len(x)), markersize=4, rasterized=len(x) > 5000)
-    groups = [part for part in np.array_split(np.arange(len(x)), min(20, max(1, len(x) // 10))) if part.size]
-    if len(groups) > 1:
-        middle = [float(x[part].mean()) for part in groups]
-        ax.plot(middle, [float(y[part].mean()) for part in groups], "o-", color=COLOURS[1], markersize=4)
-    _tidy(ax)
-
-
-def leverage(ax: Any, leverages: Vector, values: Vector, cooks: Vector) -> None:
-    """Standardised residuals by leverages; areas grow with Cook's distances, of which the largest have their row."""
-    largest = float(cooks.max(initial=0.0))
-    size = 6.0 + (250.0 * cooks / largest if largest > 0.0 else 0.0)
-    ax.axhline(0.0, color=_GREY, linewidth=0.8)
-    ax.scatter(leverages, values, size, color=COLOURS[0], alpha=_alpha(len(values)), rasterized=len(values) > 5000)
-    for i in np.argsort(-cooks)[:_NAMED]:
-        ax.annotate(f"{i}", (leverages[i], values[i]), (5, 4), textcoords="offset points", fontsize="small")
-    ax.set_xlim(left=0.0)
-    _tidy(ax)
-
-
-def _alpha(points: int) -> float:
-    """Ink for a point, less where there are many."""
-    return min(0.8, max(0.05, 30.0 / math.sqrt(max(points, 1))))
 
 
 def _legend(ax: Any, handles: list[Any], labels: Sequence[str]) -> None:
