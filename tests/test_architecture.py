@@ -25,8 +25,12 @@ ALLOWED = {
     "inference": {"errors", "objective"},
     "config": {"_core"},
     "options": {"_core", "errors"},
-    "result": {"errors", "data", "likelihoods", "penalties", "objective", "inference", "solvers", "options", "prediction", "summary"},
+    "result": {
+        "errors", "data", "likelihoods", "penalties", "objective", "inference", "solvers", "options", "prediction",
+        "predictors", "summary",
+    },
     "prediction": {"errors", "data", "inference", "likelihoods"},
+    "predictors": {"errors", "data", "likelihoods", "options", "result"},
     "summary": {"errors", "result"},
     "observations": {"_core", "errors", "data", "likelihoods", "objective", "options"},
     "evaluate": {"errors", "likelihoods", "model", "observations", "options"},
@@ -38,15 +42,20 @@ ALLOWED = {
     "limit": {"objective", "solvers", "inference", "model", "existence", "penalised", "refinement"},
     "assessment": {"objective", "solvers", "inference", "model", "existence", "limit", "penalised", "refinement"},
     "advice": {"errors", "data", "result"},
-    "profile": {
-        "errors", "likelihoods", "objective", "penalties", "solvers", "observations", "options", "model", "result",
+    "again": {
+        "_core", "errors", "likelihoods", "objective", "observations", "options", "predictors", "model", "result",
+    },
+    "profile": {"again", "errors", "likelihoods", "objective", "penalties", "solvers", "options", "model", "result"},
+    "diagnostics": {
+        "_core", "again", "errors", "data", "likelihoods", "objective", "penalties", "options", "predictors", "result",
+        "fit",
     },
     "quantile_fit": {"errors", "data", "likelihoods", "objective", "solvers", "inference", "model", "assessment"},
     "fit": {
         "_core", "errors", "likelihoods", "penalties", "penalised", "solvers", "observations", "options", "model", "assessment", "advice",
         "quantile_fit", "result",
     },
-    "formula": {"errors", "data", "likelihoods", "penalties", "solvers", "options", "result", "fit"},
+    "formula": {"errors", "data", "likelihoods", "penalties", "solvers", "options", "predictors", "result", "fit"},
     "cli": {"config", "errors", "data", "likelihoods", "options", "penalties", "solvers", "result", "fit", "formula"},
     "__main__": {"cli"},
 }  # fmt: skip
