@@ -218,3 +218,17 @@ def test_what_is_refused(spector) -> None:
     result = mlefast.fit(x, y, likelihood=own)
     with pytest.raises(mlefast.OptionError, match="derivatives of the mean of the user"):
         mlefast.marginal_effects(result, x)
+
+
+def test_infinite_coefficients_are_refused() -> None:
+    x, y = np.arange(8.0), np.arange(8) > 3
+    with pytest.warns(mlefast.SeparationWarning):
+        result = mlefast.fit(x, y)
+    for ask in (
+        lambda: mlefast.marginal_effects(result, x),
+        lambda: result.predict(x, interval=0.9),
+        lambda: mlefast.diagnose(result, x, y),
+        lambda: mlefast.bootstrap(result, x, y),
+    ):
+        with pytest.raises(mlefast.OptionError, match="the maximum of the likelihood does not exist"):
+            ask()
