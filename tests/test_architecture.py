@@ -26,11 +26,13 @@ ALLOWED = {
     "config": {"_core"},
     "options": {"_core", "errors"},
     "result": {
-        "errors", "data", "likelihoods", "penalties", "objective", "inference", "solvers", "options", "prediction", "summary",
+        "errors", "data", "likelihoods", "penalties", "objective", "inference", "solvers", "options", "prediction",
+        "predictors", "summary",
         "interchange", "tidy",
         "plot",
     },
     "prediction": {"errors", "data", "inference", "likelihoods"},
+    "predictors": {"errors", "data", "likelihoods", "options", "result"},
     "summary": {"errors", "result"},
     "interchange": {"config", "errors", "data", "inference", "likelihoods", "objective", "penalties", "solvers", "result"},
     "tidy": {"options", "result"},
@@ -47,15 +49,20 @@ ALLOWED = {
     "limit": {"objective", "solvers", "inference", "model", "existence", "penalised", "refinement"},
     "assessment": {"objective", "solvers", "inference", "model", "existence", "limit", "penalised", "refinement"},
     "advice": {"errors", "data", "result"},
-    "profile": {
-        "errors", "likelihoods", "objective", "penalties", "solvers", "observations", "options", "model", "result",
+    "again": {
+        "_core", "errors", "likelihoods", "objective", "observations", "options", "predictors", "model", "result",
+    },
+    "profile": {"again", "errors", "likelihoods", "objective", "penalties", "solvers", "options", "model", "result"},
+    "diagnostics": {
+        "_core", "again", "errors", "data", "likelihoods", "objective", "penalties", "options", "predictors", "result",
+        "fit",
     },
     "quantile_fit": {"errors", "data", "likelihoods", "objective", "solvers", "inference", "model", "assessment"},
     "fit": {
         "_core", "errors", "likelihoods", "penalties", "penalised", "solvers", "observations", "options", "model", "assessment", "advice",
         "quantile_fit", "result",
     },
-    "formula": {"errors", "data", "likelihoods", "penalties", "solvers", "options", "result", "fit"},
+    "formula": {"errors", "data", "likelihoods", "penalties", "solvers", "options", "predictors", "result", "fit"},
     "cli": {
         "config", "errors", "data", "likelihoods", "options", "penalties", "solvers", "result", "interchange", "plot", "report", "fit",
         "formula",

@@ -140,7 +140,7 @@ def test_what_is_refused() -> None:
     result = mlefast.fit(STUDY, HIGH, penalty=FIRTH)
     with pytest.raises(mlefast.DataError, match="not the data of the fit"):
         mlefast.profile(result, STUDY[:-1], HIGH[:-1])
-    with pytest.raises(mlefast.DataError, match="they make 3 parameters, the fit has 4"):
+    with pytest.raises(mlefast.DataError, match="X has 2 columns, the model has 3"):
         mlefast.profile(result, STUDY[:, 1:], HIGH)
     with pytest.raises(mlefast.OptionError, match=r"'age' is unknown; the fit has Intercept, x1"):
         mlefast.profile(result, STUDY, HIGH, parameters=["age"])

@@ -40,6 +40,12 @@ LIKELIHOODS = [f"likelihoods.{page.stem}" for page in PAGES if ">>>" in page.rea
 MODULES = [
     *LIKELIHOODS,
     "config",
+    "diagnostics.bootstrap",
+    "diagnostics.diagnose",
+    "diagnostics.effects",
+    "diagnostics.influence",
+    "diagnostics.residuals",
+    "diagnostics.specification",
     "evaluate",
     "fit",
     "formula",

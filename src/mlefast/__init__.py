@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from .config import __version__, show_config
 from .errors import (
     ConvergenceWarning,
@@ -33,27 +35,84 @@ from .likelihoods import (
     UserLikelihood,
 )
 from .penalties import Firth, Ridge
+from .predictors import Prediction
 from .profile import Profile, profile
 from .result import Result
 
+if TYPE_CHECKING:
+    from .diagnostics import (
+        Bootstrap,
+        Calibration,
+        Diagnostics,
+        Influence,
+        MarginalEffects,
+        SpecificationTest,
+        bootstrap,
+        diagnose,
+        dispersion_test,
+        influence,
+        information_matrix_test,
+        link_test,
+        marginal_effects,
+        residuals,
+    )
+
+_LATER = frozenset(  # of the floor `diagnostics`, which is loaded when it is asked for
+    {
+        "Bootstrap",
+        "Calibration",
+        "Diagnostics",
+        "Influence",
+        "MarginalEffects",
+        "SpecificationTest",
+        "bootstrap",
+        "diagnose",
+        "dispersion_test",
+        "influence",
+        "information_matrix_test",
+        "link_test",
+        "marginal_effects",
+        "residuals",
+    }
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import diagnostics
+
+    return getattr(diagnostics, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 __all__ = [
     "Bernoulli",
+    "Bootstrap",
+    "Calibration",
     "Categorical",
     "ConvergenceWarning",
     "DataError",
+    "Diagnostics",
     "Evaluation",
     "Firth",
     "FormulaError",
     "Gamma",
     "Gaussian",
+    "Influence",
     "LabelWarning",
     "Laplace",
+    "MarginalEffects",
     "MissingPackageError",
     "MlefastError",
     "MlefastWarning",
     "NegativeBinomial",
     "OptionError",
     "Poisson",
+    "Prediction",
     "Profile",
     "RankError",
     "RankWarning",
@@ -61,15 +120,24 @@ __all__ = [
     "Ridge",
     "SeparationError",
     "SeparationWarning",
+    "SpecificationTest",
     "StudentT",
     "UserLikelihood",
     "__version__",
+    "bootstrap",
+    "diagnose",
+    "dispersion_test",
     "evaluate",
     "fit",
     "fit_formula",
+    "influence",
+    "information_matrix_test",
     "likelihood",
+    "link_test",
     "loglik",
+    "marginal_effects",
     "nll",
     "profile",
+    "residuals",
     "show_config",
 ]

@@ -88,15 +88,19 @@ def assess(
     effective = None if prior is None else effective_parameters(prior, solution, information)
     freedom = model.data.nobs - (columns.rank if effective is None else effective)
     correction = (model.data.nobs / freedom if freedom > 0.0 else math.nan) if corrected else 1.0
-    spread = (
-        root @ _meat(objective, solution, information) @ root.T if covariance == "HC0" else root @ root.T * correction
-    )
+    spread, ratio = root @ root.T * correction, None
+    if covariance == "HC0":
+        modelled = spread.diagonal()
+        spread = root @ _meat(objective, solution, information) @ root.T
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.sqrt(spread.diagonal() / modelled).reshape(model.shape)
     lost = ~determined | vanished
     params = params + ends
     spread[lost] = spread[:, lost] = params[~kept] = np.nan
     return {
         "params": params.reshape(model.shape),
         "covariance": spread,
+        "robust_ratio": ratio,
         "rank": columns.rank,
         "certificate": certificate,
         "separation": separation,

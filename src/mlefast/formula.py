@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import re
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from mlefast.data import Column, Design, counted, exposed, read_design, read_vec
 from mlefast.data.design import require_distinct
 from mlefast.data.files import require_columns
 from mlefast.data.missing import first_rows, missing_values
-from mlefast.data.table import missing_in, require_no_stray_words, table_of, to_pandas
+from mlefast.data.table import missing_in, numbers_of, require_no_stray_words, table_of, to_pandas, with_column
 from mlefast.errors import DataError, FormulaError, MissingPackageError
 from mlefast.likelihoods import Likelihood
 from mlefast.penalties import Penalty
@@ -26,12 +27,17 @@ from mlefast.solvers import Progress
 
 from .fit import fit
 from .options import MISSING, require_choice
+from .predictors import Change
 from .result import Result
 
 if TYPE_CHECKING:
     import formulaic
     import narwhals as nw
     import pandas as pd
+
+
+_STEP = 6e-6  # of a variable, relative to itself: the cube root of the rounding error
+_LEAST_SIZE = 0.1  # of what it is relative to, in standard deviations
 
 
 def _formulaic() -> Any:
@@ -74,6 +80,36 @@ class FormulaEncoder:
             return shift
         amount = read_vector(_column(table, self.exposure_name), "exposure", len(table))
         return exposed(None if shift is None else read_vector(shift, "offset", len(table)), amount).values
+
+    def changes(self, data: Any, discrete: bool) -> Iterator[Change]:
+        """The columns as each variable changes: levels against the first, 1 against 0, numbers up and down a little."""
+        used = _variables(self.spec.formula)
+        table, levels = table_of(data, used), self._levels()
+        for name in used:
+            if name in levels:
+                first, *others = levels[name]
+                low = self(with_column(table, name, first))
+                for level in others:
+                    yield Change(f"{name}: {level} - {first}", self(with_column(table, name, level)), low)
+                continue
+            values = numbers_of(table, name)
+            if discrete and set(np.unique(values)) == {0.0, 1.0}:
+                yield Change(name, self(with_column(table, name, 1.0)), self(with_column(table, name, 0.0)))
+                continue
+            step = _STEP * np.maximum(np.abs(values), _LEAST_SIZE * float(np.std(values)) or 1.0)
+            above, below = values + step, values - step
+            high, low = self(with_column(table, name, above)), self(with_column(table, name, below))
+            yield Change(name, high, low, above - below, values)
+
+    def _levels(self) -> dict[str, list[Any]]:
+        """The levels of each variable that is a category."""
+        found = {}
+        for term in self.spec.formula:
+            for factor in term.factors:
+                _, state = self.spec.encoder_state.get(factor.expr, (None, {}))
+                if "categories" in state:
+                    found.update({name: list(state["categories"]) for name in _columns_read(factor)})
+        return found
 
 
 def required_columns(formula: str) -> list[str]:

@@ -151,13 +151,11 @@ class Plot:
         """
         from scipy.special import chdtri
 
-        from .profile import parameter_names
-
         k = _position(profile, parameter)
         name, curve = profile.names[k], profile.curves[k]
         if not len(curve):
             raise OptionError(f"profile: {name} is not determined by the data, so it has no profile.")
-        labels = parameter_names(self.result)
+        labels = self.result.parameter_names
         if name not in labels:
             raise OptionError(f"profile: this fit has no parameter {name!r}. Give the profile of this result.")
         ax = _axes(ax)

@@ -17,18 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import DataError, OptionError
+from .again import FittedRows, read_again
+from .errors import OptionError
 from .likelihoods import Laplace
-from .model import Model, specify
 from .objective import Information, Moments, RowsObjective, Vector
-from .observations import observe
-from .options import read_number, resolve_threads
+from .options import read_number
 from .penalties import Firth
 from .result import Result
 from .solvers import Scored, Scoring, scoring
 
 _TOL = 1e-8  # standard errors
-_SAME = 1e-9  # relative difference of log-likelihoods that rounding can make
 _SETTLED = 1e-10  # of the quantile that is aimed at
 _MOST = 60  # constrained maxima for one end
 _MOST_STEPS = 1000
@@ -137,20 +135,12 @@ def profile(
     """
     _require_profile(result)
     alpha = read_number("alpha", alpha, 0.0, 1.0, "a number between 0 and 1, such as 0.05 for 95 % intervals")
-    design = X if result.encoder is None else result.encoder(X)
-    data = observe(
-        design,
-        y,
-        result.family,
-        weights=weights,
-        offset=offset if result.encoder is None else result.encoder.offset(X, offset),
-        exposure=exposure,
-        missing=missing,
+    fitted = read_again(
+        result, X, y, weights=weights, offset=offset, exposure=exposure, missing=missing, threads=threads
     )
-    model = specify(data, result.family, result.intercept, resolve_threads(threads))
-    names = parameter_names(result)
+    names = result.parameter_names
     wanted = _indices(names, parameters)
-    curve = _Curve(model, result)
+    curve = _Curve(fitted)
     quantile = _quantile(alpha)
     rows, curves = [], []
     for j in wanted:
@@ -188,13 +178,6 @@ def _require_profile(result: Result) -> None:
         )
 
 
-def parameter_names(result: Result) -> tuple[str, ...]:
-    """A name for each parameter of the fit, those of classes such as "b: x1", in the order of `params`."""
-    if result.params.ndim == 1 or result.classes is None:
-        return result.names
-    return tuple(f"{label}: {name}" for label in result.classes[1:] for name in result.names)
-
-
 def _indices(names: tuple[str, ...], parameters: Sequence[str] | None) -> list[int]:
     if parameters is None:
         return list(range(len(names)))
@@ -223,19 +206,11 @@ class _Unpenalised:
 class _Curve:
     """The profile of the likelihood about its maximum."""
 
-    def __init__(self, model: Model, result: Result) -> None:
-        objective = model.objective()
-        assert isinstance(objective, RowsObjective)
+    def __init__(self, fitted: FittedRows) -> None:
+        model, result, objective = fitted.model, fitted.result, fitted.objective
         self._objective: Scored = _Unpenalised(objective) if result.penalty is None else model.with_jeffreys(objective)
         self._aliased = np.isnan(result.params).ravel()
-        start = _start(model, result)
-        here = -objective.moments(start, 0).nll
-        if not abs(here - result.llf) <= _SAME * max(1.0, abs(result.llf)):
-            raise DataError(
-                f"these are not the data of the fit: its log-likelihood is {result.llf:.10g}, that of these rows "
-                f"{here:.10g}. Give X, y, weights and offset as they were."
-            )
-        self._best = self._maximise(start, None)
+        self._best = self._maximise(fitted.params, None)
         self.top = self._best.total
         self._visited: list[tuple[float, float]] = []
         # row j of the map to the user's parameters
@@ -290,16 +265,6 @@ class _Curve:
         else:
             return side * math.inf
         return estimate + side * reach
-
-
-def _start(model: Model, result: Result) -> Vector:
-    """The estimate in the coordinates of the fit, with zero for what is not determined."""
-    if result.params.size != model.size:
-        raise DataError(
-            f"these are not the data of the fit: they make {model.size} parameters, the fit has {result.params.size}. "
-            "Give X and y as they were."
-        )
-    return model.coordinates.from_user(np.nan_to_num(result.params).ravel())
 
 
 def _slope(found: Scoring, c: Vector) -> float:

@@ -26,8 +26,8 @@ _MOST_NAMES = 20
 _VERDICTS = {
     "exists": "The maximum of the likelihood exists, and this is proved.",
     "local": "This is a maximum, proved by the curvature there; the likelihood may have others.",
-    "separated": "The maximum does not exist: columns separate the labels, and the likelihood comes near its supremum only "
-    "as some coefficients run to infinity; the others are at their limits.",
+    "separated": "The maximum does not exist: columns separate the labels, and the likelihood comes near its supremum "
+    "only as some coefficients run to infinity; the others are at their limits.",
     "unbounded": "The likelihood has no maximum: it grows for ever as a parameter runs off.",
     "undecided": "Whether the maximum exists could not be proved.",
 }

@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlefast.data import Design, counted, read_design, read_vector
-from mlefast.errors import DataError, OptionError
+from mlefast.data import Design, counted
 from mlefast.inference import Alias, Certificate, Separation
 from mlefast.likelihoods import Likelihood
 from mlefast.objective import Passes
@@ -18,6 +19,7 @@ from mlefast.penalties import Penalty
 
 from .options import read_number
 from .prediction import mean
+from .predictors import Change, Prediction, predict_interval, predictors_of, quantile_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from .summary import Summary
 
 Vector = NDArray[np.float64]
+
+
+_APART = 1.5  # ratio of standard errors from which on the variance model is doubtful
 
 
 class Encoder(Protocol):
@@ -41,6 +46,10 @@ class Encoder(Protocol):
         """The offset for a table: what the user gives, a column of that name, or the column of the fit."""
         ...
 
+    def changes(self, data: Any, discrete: bool) -> Iterator[Change]:
+        """The columns as each variable of a table changes."""
+        ...
+
 
 def _natural(name: str, value: float) -> tuple[str, float]:
     """A parameter itself, where its logarithm was estimated."""
@@ -48,6 +57,19 @@ def _natural(name: str, value: float) -> tuple[str, float]:
         with np.errstate(over="ignore"):
             return name[4:-1], float(np.exp(value))
     return name, value
+
+
+def doubtful_variance(names: tuple[str, ...], robust_ratio: Vector) -> str | None:
+    """What it means if errors that hold whatever the variance are others than those of the model."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = np.flatnonzero(np.abs(np.log(robust_ratio.ravel())) > math.log(_APART))
+    if not apart.size:
+        return None
+    shown = ", ".join(names[j] for j in apart[:5]) + (", ..." if apart.size > 5 else "")
+    return (
+        f"Robust and model-based errors differ by more than a factor of {_APART} for {shown}: the variance model is "
+        "doubtful."
+    )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -116,6 +138,8 @@ class Result:
     ranges : array of shape (p, 2) or None
         Where more than one estimate has the largest likelihood, as happens to Laplace: the least and the greatest value
         of each parameter among these; None where the estimate is the only one.
+    robust_ratio : array of the shape of `params` or None
+        With `covariance="HC0"`: its standard errors, divided by those of the model.
 
     Examples
     --------
@@ -160,6 +184,7 @@ class Result:
     penalty_value: float = 0.0
     df_effective: float | None = None
     trace: tuple[Iteration, ...] = ()
+    robust_ratio: Vector | None = None
     formula: str | None = None
     encoder: Encoder | None = None
 
@@ -175,6 +200,13 @@ class Result:
     def link(self) -> str:
         """The name of the link."""
         return self.family.link
+
+    @property
+    def family_at_estimate(self) -> Likelihood:
+        """The likelihood with the estimates of its own parameters."""
+        if not self.family.estimated:
+            return self.family
+        return self.family.at(self.params[self._coefficients :].tolist())
 
     @property
     def shape(self) -> dict[str, float]:
@@ -218,7 +250,8 @@ class Result:
 
     def _protect(self) -> None:
         separation = self.separation
-        for array in (self.params, self.covariance, self.classes, separation.direction, separation.limit):
+        own = (self.params, self.covariance, self.classes, self.robust_ratio)
+        for array in (*own, separation.direction, separation.limit):
             if array is not None:
                 array.setflags(write=False)
 
@@ -258,11 +291,8 @@ class Result:
         array of shape (p, 2), for categorical (K - 1, p, 2)
             Lower and upper ends.
         """
-        from scipy.special import ndtri, stdtrit
-
         alpha = read_number("alpha", alpha, 0.0, 1.0, "a number between 0 and 1, such as 0.05 for 95 % intervals")
-        quantile = stdtrit(self.df_resid, alpha / 2.0) if self.use_t else ndtri(alpha / 2.0)
-        half = -quantile * self.bse
+        half = quantile_of(self, alpha) * self.bse
         return np.stack([self.params - half, self.params + half], axis=-1)
 
     def cov_params(self) -> NDArray[np.float64]:
@@ -326,7 +356,13 @@ class Result:
             return float("nan")
         return float(chdtrc(self.df_model, max(0.0, self.llr)))
 
-    def predict(self, X: Any, *, offset: Any = None) -> Vector:
+    @overload
+    def predict(self, X: Any, *, offset: Any = None, interval: None = None) -> Vector: ...
+
+    @overload
+    def predict(self, X: Any, *, offset: Any = None, interval: float) -> Prediction: ...
+
+    def predict(self, X: Any, *, offset: Any = None, interval: float | None = None) -> Vector | Prediction:
         """Mean of y for new rows: for Bernoulli the probability of `classes[-1]`, for categorical that of each class.
 
         Parameters
@@ -337,52 +373,58 @@ class Result:
             Known part of the linear predictor; for a formula also the name of a column. Default: the column that was
             the offset of the fit, if it was one, otherwise zero; so with the exposure. For arrays the offset holds its
             logarithm as well.
+        interval : float, optional
+            Coverage of confidence intervals of the means, such as 0.95; default: no intervals.
 
         Returns
         -------
         array of shape (n,), for categorical (n, K), float64
             NaN for rows with a missing value, which a formula refuses. Coefficients that are not determined count as
             zero. Where the maximum does not exist, the limit: rows that `separation.direction` separates have the mean
-            that infinite coefficients give, such as 0 or 1.
+            that infinite coefficients give, such as 0 or 1. With `interval` a `Prediction`: mean, lower, upper, eta and
+            se_eta.
 
         Raises
         ------
         DataError
             If the columns do not fit the model.
+        OptionError
+            If the interval is no number between 0 and 1, or coefficients are infinite, around which there is none.
 
         Warns
         -----
         RankWarning
             If a column that was left out of the fit, as a combination of others, is not that combination here.
+
+        Examples
+        --------
+        >>> import mlefast
+        >>> result = mlefast.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1])
+        >>> found = result.predict([1.5], interval=0.95)
+        >>> found.mean.round(3).tolist(), found.lower.round(3).tolist(), found.upper.round(3).tolist()
+        ([0.5], [0.1], [0.9])
         """
-        design = read_design(X) if self.encoder is None else self.encoder(X)
-        if self.encoder is not None:
-            offset = self.encoder.offset(X, offset)
-        elif isinstance(offset, str):
-            raise DataError(f"offset={offset!r} names a column, which only a fit of a formula takes. Give the numbers.")
-        columns = self._coefficients - self.intercept
-        if design.columns != columns:
-            raise DataError(f"X has {design.columns} columns, the model has {columns}: {self._shown_columns()}.")
-        if self.encoder is None and design.given_names is not None:
-            self._require_same_names(design.given_names)
-        if offset is not None and self.params.ndim > 1:
-            raise OptionError("offset: the categorical likelihood takes none. Leave it out.")
-        shift = None if offset is None else read_vector(offset, "offset", design.rows).values
+        rows = predictors_of(self, X, offset)
         params, names = self.params[..., : self._coefficients], self.names[: self._coefficients]
-        return mean(self.family, params, self.separation, self.aliased, names, design, shift)
+        middle = mean(self.family, params, self.separation, self.aliased, names, rows.design, rows.offset)
+        return middle if interval is None else predict_interval(rows, middle, interval)
 
-    def _shown_columns(self) -> str:
-        columns = self.names[self.intercept : self._coefficients]
-        return ", ".join(columns[:8]) + (", ..." if len(columns) > 8 else "")
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """A name for each of the flattened `params`: for categorical such as "b: x1"."""
+        if self.params.ndim == 1 or self.classes is None:
+            return self.names
+        return tuple(f"{label}: {name}" for label in self.classes[1:] for name in self.names)
 
-    def _require_same_names(self, names: tuple[str, ...]) -> None:
-        wanted = self.names[self.intercept : self._coefficients]
-        if names != wanted:
-            odd = next((a, b) for a, b in zip(names, wanted, strict=True) if a != b)
-            raise DataError(
-                f"X has the column {odd[0]!r} where the model has {odd[1]!r}. Give the columns of the fit, in its "
-                "order."
-            )
+    @property
+    def doubtful_variance(self) -> str | None:
+        """A sentence if `robust_ratio` is far from 1 for some parameters."""
+        return None if self.robust_ratio is None else doubtful_variance(self.parameter_names, self.robust_ratio)
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names of the columns of X, without the intercept and shape parameters."""
+        return self.names[self.intercept : self._coefficients]
 
     def summary(self, alpha: float = 0.05) -> Summary:
         """Everything a reader of the fit needs, as text, HTML, LaTeX or a data frame.

@@ -363,6 +363,9 @@ def _model_notes(result: Result) -> list[str]:
         notes.append(_SPARSITY_MEANING[result.covariance_type])
     if result.covariance_type == "HC0" and result.family.covariance == "HC0":
         notes.append("Only the mean is taken from the model; the errors hold whatever the variance of y.")
+    elif result.robust_ratio is not None:
+        doubt = result.doubtful_variance
+        notes += [] if doubt is None else [doubt]
     notes += _maxima(result)
     return notes
 

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 LANES: int
 BLOCK: int
+REPLICATES: int
 
 class Leaf:
     def __init__(self, source: str | int, shape: Sequence[float] = ()) -> None: ...
@@ -55,3 +56,11 @@ def describe(vector: NDArray[Any]) -> tuple[float, float, float, int, int, int]:
 def softmax_terms(
     eta: NDArray[np.float64], y: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
+def draw(keys: NDArray[np.int64], seed: int, chunks: int) -> NDArray[np.int16]: ...
+def resample(
+    scores: NDArray[np.float64],
+    keys: NDArray[np.int64],
+    seed: int,
+    sums: NDArray[np.float64],
+    threads: int,
+) -> None: ...

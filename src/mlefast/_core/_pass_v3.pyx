@@ -4,3 +4,4 @@
 include "pass.pxi"
 include "rows.pxi"
 include "softmax.pxi"
+include "resample.pxi"

@@ -72,6 +72,27 @@ def to_pandas(table: nw.DataFrame[Any], columns: list[str], rows: NDArray[np.int
     return frame
 
 
+def with_column(table: nw.DataFrame[Any], name: str, values: Any) -> Any:
+    """The user's kind of table with another column: one value per row, or the same for all."""
+    import narwhals as nw
+
+    if np.ndim(values):
+        column: Any = nw.new_series(name, values, backend=table.implementation)
+        if table.implementation.is_pandas_like():
+            column = nw.maybe_set_index(column, index=nw.maybe_get_index(table))
+    else:
+        column = nw.lit(values).alias(name)
+    return table.with_columns(column).to_native()
+
+
+def numbers_of(table: nw.DataFrame[Any], name: str) -> NDArray[np.float64]:
+    """A column of numbers or booleans; DataError for anything else."""
+    series = table[name]
+    if not (series.dtype.is_numeric() or str(series.dtype) == "Boolean"):
+        raise DataError(f"column {name!r} is neither numbers nor categories, so it has no effect of its own.")
+    return np.asarray(series.to_numpy(), dtype=np.float64)
+
+
 def require_no_stray_words(table: nw.DataFrame[Any], columns: list[str]) -> None:
     """DataError for a column of numbers that a few words have made text: it would become a category per number."""
     import narwhals as nw

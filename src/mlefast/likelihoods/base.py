@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlefast import _core
-from mlefast.errors import DataError
+from mlefast.errors import DataError, OptionError
 
 Vector = NDArray[np.float64]
 Amount = TypeVar("Amount", float, Vector)  # of all rows, or of each
@@ -80,6 +80,22 @@ class Likelihood:
     def mean_in_limit(self, eta: Vector, along: Vector, terms: Vector) -> Vector:
         """E[y | eta + t along] for t to infinity; `along` is zero up to rounding, of the size that `terms` tell."""
         return self.mean(eta + np.where(np.abs(along) <= ROUNDING * terms, 0.0, np.copysign(np.inf, along)))
+
+    def mean_slopes(self, eta: Vector) -> tuple[Vector, Vector]:
+        """The first and the second derivative of the mean with respect to eta; OptionError where they are not known."""
+        raise OptionError(f"the derivatives of the mean of the {self.name} likelihood are not known.")
+
+    def variance(self, mean: Vector) -> Vector:
+        """Var[y] as a function of the mean, but for the dispersion; OptionError where it is not known."""
+        raise OptionError(f"the variance of the {self.name} likelihood is not known.")
+
+    def dispersion(self, scale: float) -> float:
+        """What the variance function is multiplied by for the variance of y."""
+        return 1.0
+
+    def distribution(self, y: Vector, mean: Vector, scale: float) -> tuple[Vector, Vector]:
+        """P[Y < y] and P[Y <= y]; OptionError where they are not known."""
+        raise OptionError(f"the distribution function of the {self.name} likelihood is not known.")
 
     def linear(self, mean: float) -> float:
         """The eta of a constant mean, where a fit starts."""

@@ -188,6 +188,38 @@ class Bernoulli(Likelihood):
 
         return np.asarray(expit(eta) if self.link == "logit" else ndtr(eta))
 
+    def mean_slopes(self, eta: Vector) -> tuple[Vector, Vector]:
+        """The first and the second derivative of the probability with respect to eta.
+
+        Parameters
+        ----------
+        eta : array of shape (n,), float64
+            Linear predictor.
+
+        Returns
+        -------
+        two arrays of shape (n,), float64
+        """
+        if self.link == "logit":
+            mean, rest = self.mean(eta), self.mean(-eta)
+            return mean * rest, mean * rest * (rest - mean)
+        if self.link == "probit":
+            density = np.exp(-0.5 * eta * eta) / math.sqrt(2.0 * math.pi)
+            return density, -eta * density
+        with np.errstate(over="ignore"):
+            risk = np.exp(eta)
+            slope = np.exp(eta - risk)
+            return slope, np.where(slope > 0.0, slope * (1.0 - risk), 0.0)
+
+    def variance(self, mean: Vector) -> Vector:
+        """Mu (1 - mu)."""
+        return mean * (1.0 - mean)
+
+    def distribution(self, y: Vector, mean: Vector, scale: float) -> tuple[Vector, Vector]:
+        """0 and 1 - mu for y = 0, 1 - mu and 1 for y = 1."""
+        one = y == 1.0
+        return np.where(one, 1.0 - mean, 0.0), np.where(one, 1.0, 1.0 - mean)
+
     def linear(self, mean: float) -> float:
         """The eta of a constant probability."""
         if self.link == "logit":

@@ -68,6 +68,11 @@ class Counts(Likelihood):
         with np.errstate(over="ignore"):
             return np.asarray(np.exp(eta))
 
+    def mean_slopes(self, eta: Vector) -> tuple[Vector, Vector]:
+        """Both are the mean itself."""
+        mean = self.mean(eta)
+        return mean, mean
+
     def linear(self, mean: float) -> float:
         """log(mean)."""
         return math.log(mean)

@@ -61,6 +61,26 @@ class Gamma(Likelihood):
         with np.errstate(over="ignore"):
             return np.asarray(np.exp(eta))
 
+    def mean_slopes(self, eta: Vector) -> tuple[Vector, Vector]:
+        """Both are the mean itself."""
+        mean = self.mean(eta)
+        return mean, mean
+
+    def variance(self, mean: Vector) -> Vector:
+        """The square of the mean, in units of phi."""
+        return mean * mean
+
+    def dispersion(self, scale: float) -> float:
+        """Phi."""
+        return scale
+
+    def distribution(self, y: Vector, mean: Vector, scale: float) -> tuple[Vector, Vector]:
+        """The regularised incomplete gamma function P(nu, nu y / mu), twice."""
+        from scipy.special import gammainc
+
+        below = np.asarray(gammainc(1.0 / scale, y / (scale * mean)), dtype=np.float64)
+        return below, below
+
     def linear(self, mean: float) -> float:
         """log(mean)."""
         return math.log(mean)

@@ -6,6 +6,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from .base import Amount, Likelihood, Totals, Vector
 
 _LEAST_SCALE = 1e-100  # of a perfect fit, whose likelihood has no maximum
@@ -43,6 +45,25 @@ class Gaussian(Likelihood):
     def mean(self, eta: Vector) -> Vector:
         """The linear predictor itself."""
         return eta
+
+    def mean_slopes(self, eta: Vector) -> tuple[Vector, Vector]:
+        """1 and 0."""
+        return np.ones_like(eta), np.zeros_like(eta)
+
+    def variance(self, mean: Vector) -> Vector:
+        """1, in units of sigma^2."""
+        return np.ones_like(mean)
+
+    def dispersion(self, scale: float) -> float:
+        """sigma^2."""
+        return scale * scale
+
+    def distribution(self, y: Vector, mean: Vector, scale: float) -> tuple[Vector, Vector]:
+        """The normal distribution function, twice."""
+        from scipy.special import ndtr
+
+        below = np.asarray(ndtr((y - mean) / scale))
+        return below, below
 
     def linear(self, mean: float) -> float:
         """The mean itself."""

@@ -80,6 +80,10 @@ class Laplace(Likelihood):
         """The tau-quantile of y, which is the linear predictor itself."""
         return eta
 
+    def mean_slopes(self, eta: Vector) -> tuple[Vector, Vector]:
+        """1 and 0."""
+        return np.ones_like(eta), np.zeros_like(eta)
+
     def linear(self, mean: float) -> float:
         """The number itself."""
         return mean

@@ -71,6 +71,18 @@ class NegativeBinomial(Counts):
         mean = max(float(y.mean()), 1e-3)
         return (math.log(min(max((float(y.var()) - mean) / mean**2, 1e-2), 10.0)),)
 
+    def variance(self, mean: Vector) -> Vector:
+        """Mu + alpha mu^2."""
+        return mean + self.shape[0] * mean * mean
+
+    def distribution(self, y: Vector, mean: Vector, scale: float) -> tuple[Vector, Vector]:
+        """The regularised incomplete beta function I_q(1/alpha, y) and I_q(1/alpha, y + 1), q = 1 / (1 + alpha mu)."""
+        from scipy.special import betainc
+
+        size, q = 1.0 / self.shape[0], 1.0 / (1.0 + self.shape[0] * mean)
+        below = np.where(y > 0.0, betainc(size, np.maximum(y, 1.0), q), 0.0)
+        return below, np.asarray(betainc(size, y + 1.0, q))
+
     def constant(self, y: Vector) -> Vector:
         """Log Gamma(1/alpha) + log(y!) - log Gamma(y + 1/alpha), each pair without cancellation."""
         from scipy.special import gammaln

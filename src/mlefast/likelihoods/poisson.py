@@ -74,3 +74,13 @@ class Poisson(Counts):
     def saturated(self, y: Vector) -> Vector:
         """Y - y log(y), the loss at mu = y, where the leaf has not left it out."""
         return np.where(y > _LARGE, 0.0, y - y * np.log(np.where(y > 0.0, y, 1.0)))
+
+    def variance(self, mean: Vector) -> Vector:
+        """The mean."""
+        return mean
+
+    def distribution(self, y: Vector, mean: Vector, scale: float) -> tuple[Vector, Vector]:
+        """The regularised incomplete gamma function Q(y, mu) and Q(y + 1, mu)."""
+        from scipy.special import gammaincc
+
+        return np.where(y > 0.0, gammaincc(np.maximum(y, 1.0), mean), 0.0), np.asarray(gammaincc(y + 1.0, mean))

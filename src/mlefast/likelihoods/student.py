@@ -88,6 +88,25 @@ class StudentT(Likelihood):
         """The linear predictor itself: the median, and the mean if nu > 1."""
         return eta
 
+    def mean_slopes(self, eta: Vector) -> tuple[Vector, Vector]:
+        """1 and 0."""
+        return np.ones_like(eta), np.zeros_like(eta)
+
+    def variance(self, mean: Vector) -> Vector:
+        """sigma^2 nu / (nu - 2); OptionError if nu is at most 2, where it is infinite."""
+        sigma, nu = self.shape
+        if nu <= 2.0:
+            raise OptionError(f"with nu = {nu:.4g} Student's t has no variance. Use what needs none.")
+        return np.full_like(mean, sigma * sigma * nu / (nu - 2.0))
+
+    def distribution(self, y: Vector, mean: Vector, scale: float) -> tuple[Vector, Vector]:
+        """The distribution function of Student's t, twice."""
+        from scipy.special import stdtr
+
+        sigma, nu = self.shape
+        below = np.asarray(stdtr(nu, (y - mean) / sigma), dtype=np.float64)
+        return below, below
+
     def linear(self, mean: float) -> float:
         """The mean itself."""
         return mean
