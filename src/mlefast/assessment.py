@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlefast.inference import certify, find_aliases, spans_constant
-from mlefast.objective import Information, Matrix, RowsObjective, ShapeObjective
+from mlefast.objective import Information, RowsObjective, ShapeObjective
 from mlefast.solvers import Solution, irls
 
 from .existence import judge
 from .model import Model
 from .penalised import Prior, added, effective_parameters
 from .refinement import as_found, equal_triangle, in_doubt, refine
+from .sandwich import covariance_matrix
 
 _SAMPLE_ROWS = 2048
 
@@ -84,9 +85,8 @@ def assess(
     effective = None if prior is None else effective_parameters(prior, solution, information)
     freedom = model.data.nobs - (columns.rank if effective is None else effective)
     correction = (model.data.nobs / freedom if freedom > 0.0 else math.nan) if corrected else 1.0
-    spread = (
-        root @ _meat(objective, solution, information) @ root.T if covariance == "HC0" else root @ root.T * correction
-    )
+    spread = covariance_matrix(covariance, model, objective, solution.params, solution.moments, information)
+    spread = spread * correction if covariance in ("fisher", "expected") else spread
     spread[~information.kept] = spread[:, ~information.kept] = params[~kept] = np.nan
     return {
         "params": params.reshape(model.shape),
@@ -102,15 +102,6 @@ def assess(
         "df_effective": effective,
         "penalty_value": 0.0 if prior is None else added(prior, solution),
     }
-
-
-def _meat(objective: RowsObjective | ShapeObjective, solution: Solution, information: Information) -> Matrix:
-    """A' M A with A A' = H^-1 and M the sum of the outer products of the scores, of the sandwich H^-1 M H^-1 (White,
-    Econometrica 1982).
-    """
-    assert isinstance(objective, RowsObjective)
-    root = information.root()
-    return root.T @ objective.outer_products(solution.params, solution.moments) @ root
 
 
 def _columns(model: Model, objective: RowsObjective | ShapeObjective, prior: Prior | None = None) -> Information:

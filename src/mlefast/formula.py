@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlefast.data import Column, Design, counted, exposed, read_design, read_vector, read_weights
+from mlefast.data import Column, Design, counted, exposed, group_columns, read_design, read_vector, read_weights
 from mlefast.data.design import require_distinct
 from mlefast.data.files import require_columns
 from mlefast.data.missing import first_rows, missing_values
@@ -271,6 +271,7 @@ def fit_formula(
     covariance: str | None = None,
     scale: str | None = None,
     penalty: Penalty | None = None,
+    groups: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Result:
@@ -284,6 +285,8 @@ def fit_formula(
         The table, a row per observation.
     weights, offset, exposure : str or array-like of shape (n,), optional
         As in `fit`, or the name of a column.
+    groups : str, list of two str, or as in `fit`, optional
+        Which rows belong together: labels, or the name of the column that has them; two for two-way clusters.
     missing : {"raise", "drop"}, default "raise"
         What to do with rows in which a column of the formula, the weights, the offset or the exposure is missing.
     likelihood, weight_kind, solver, start, multistart, tol, max_iter, covariance, scale, penalty, threads, progress
@@ -360,6 +363,7 @@ def fit_formula(
             covariance=covariance,
             scale=scale,
             penalty=penalty,
+            groups=_groups(table, groups, rows),
             threads=threads,
             progress=progress,
         )
@@ -379,6 +383,16 @@ def fit_formula(
             exposure if isinstance(exposure, str) else None,
         ),
     )
+
+
+def _groups(table: nw.DataFrame[Any], groups: Any, rows: NDArray[np.intp]) -> Any:
+    """The labels of the rows that are fitted, where columns or arrays of all rows of the table are given."""
+    if groups is None:
+        return None
+    named = [groups] if isinstance(groups, str) else groups
+    if isinstance(named, tuple | list) and all(isinstance(name, str) for name in named) and len(named) <= 2:
+        named = [_column(table, name) for name in named]
+    return tuple(column[rows] for column in group_columns(named, len(table)))
 
 
 def _missing_error(

@@ -103,14 +103,13 @@ class Model:
             threads=self.threads,
             absent=data.absent,
             space=space,
+            weights=data.weights,
         )
 
     def with_jeffreys(self, objective: RowsObjective) -> JeffreysObjective:
         """The negative log-likelihood with Jeffreys' prior."""
         scale = np.hstack([np.zeros(int(self.intercept)), np.log(self.space.scale)])
-        third = None if isinstance(self.likelihood, Categorical) else self.likelihood.third
-        volume = np.tile(scale, self.equations)
-        return JeffreysObjective(objective, third, self.data.weights, self.data.offset, volume)
+        return JeffreysObjective(objective, np.tile(scale, self.equations))
 
     def null(self) -> MemoryObjective | ShapeObjective:
         """The model that has an intercept (and the offset) only."""
@@ -150,6 +149,8 @@ class Model:
             absent=data.absent,
             space=space,
             reach=data.reach,
+            weights=data.weights,
+            offset=data.offset,
         )
 
     def evaluate(self, params: Vector, order: int, scale: float) -> Moments:

@@ -98,6 +98,12 @@ class Result:
     scale : float
         Scale of the distribution (sigma of Gaussian, of which statsmodels' scale is the square; the dispersion of
         Gamma, b of Laplace), 1 where it has none.
+    weight_kind : str
+        What the weights mean: "frequency", "precision" or "sampling".
+    clusters : tuple of int
+        Numbers of groups of rows, one for each way of grouping; empty unless errors are clustered.
+    fingerprint : int or None
+        A checksum of y and the weights, by which fits of the same rows are known.
     penalty : Penalty or None
         What was added to the negative log-likelihood; `llf` is without it.
     penalty_value : float
@@ -151,6 +157,9 @@ class Result:
     penalty: Penalty | None = None
     penalty_value: float = 0.0
     df_effective: float | None = None
+    weight_kind: str = "frequency"
+    clusters: tuple[int, ...] = ()
+    fingerprint: int | None = None
     formula: str | None = None
     encoder: Encoder | None = None
 
@@ -278,14 +287,22 @@ class Result:
         return self._parameters + (self.family.scale_name is not None)
 
     @property
+    def _pseudo(self) -> bool:
+        """Whether `llf` is a pseudo-likelihood, whose differences are no statistics."""
+        return self.weight_kind == "sampling"
+
+    @property
     def aic(self) -> float:
-        """Akaike's criterion, -2 llf + 2 k; as in R a scale that is estimated counts in k, so that families compare."""
-        return -2.0 * self.llf + 2.0 * self._free
+        """Akaike's criterion, -2 llf + 2 k; as in R a scale that is estimated counts in k, so that families compare.
+
+        NaN for sampling weights, whose `llf` is no likelihood of the sample; so is `bic`.
+        """
+        return math.nan if self._pseudo else -2.0 * self.llf + 2.0 * self._free
 
     @property
     def bic(self) -> float:
         """Schwarz's criterion, -2 llf + log(nobs) k, with the k of `aic`."""
-        return -2.0 * self.llf + float(np.log(self.nobs)) * self._free
+        return math.nan if self._pseudo else -2.0 * self.llf + float(np.log(self.nobs)) * self._free
 
     @property
     def df_model(self) -> float:
@@ -309,10 +326,13 @@ class Result:
 
     @property
     def llr_pvalue(self) -> float:
-        """p-value of `llr`, chi-squared, `df_model` degrees of freedom (NaN without covariates or with a penalty)."""
+        """p-value of `llr`, chi-squared, `df_model` degrees of freedom.
+
+        NaN without covariates, with a penalty or with sampling weights.
+        """
         from scipy.special import chdtrc
 
-        if self.penalty is not None or not self.df_model > 0:
+        if self.penalty is not None or self._pseudo or not self.df_model > 0:
             return float("nan")
         return float(chdtrc(self.df_model, max(0.0, self.llr)))
 

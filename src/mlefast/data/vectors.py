@@ -107,13 +107,22 @@ def read_response(y: Any, rows: int) -> Column:
 
     Missing labels are None or NaN. Raises DataError if y is not one value per row of X.
     """
-    column = _one_per_row(_to_array(y, "y"), rows)
+    return _labels(y, "y", rows)
+
+
+def read_labels(groups: Any, rows: int) -> NDArray[Any]:
+    """A label of any type per row, that says to which group it belongs."""
+    return _labels(groups, "groups", rows).values
+
+
+def _labels(values: Any, role: str, rows: int) -> Column:
+    column = _one_per_row(_to_array(values, role), rows)
     array = column.values
     if array.dtype.kind in "OT":
         return column._replace(values=_comparable(array.astype(object, copy=False)))
     if array.dtype.kind not in "US" and array.dtype.char not in READABLE:
         raise DataError(
-            f"{column.label} has the type {array.dtype}, which is not read. {type_remedy(array.dtype, 'y')}"
+            f"{column.label} has the type {array.dtype}, which is not read. {type_remedy(array.dtype, role)}"
         )
     return column
 

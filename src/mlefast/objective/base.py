@@ -9,7 +9,7 @@ import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from mlefast import _core
 from mlefast.data import Design, require_finite
 
 from .blocks import BlockRows
-from .information import ProductInformation
+from .information import Information, ProductInformation
 from .passes import Passes
 from .protocol import Matrix, Moments, Precision, Vector
 from .standardisation import Standardisation
@@ -27,6 +27,7 @@ _NEGLIGIBLE = (1e-3, 1e-9)  # shares of the largest part of a step below which p
 _UNIT = 2.0**-53  # the relative error of an operation
 _CHAIN = 140.0  # roundings of a sum within a tile, of its terms and their factors
 _LEAF = 8.0  # roundings of a leaf, relative to d2
+_CLUSTERED = 1 << 20  # scores that are in memory besides those of the clusters
 _ROUNDING = 1e-9  # relative to the sum of its absolute terms, what counts as zero in x'd
 
 
@@ -47,11 +48,15 @@ class RowsObjective(ABC):
         absent: NDArray[np.bool_] | None = None,
         space: Standardisation | None = None,
         reach: float = 0.0,
+        weights: NDArray[Any] | None = None,
+        offset: NDArray[Any] | None = None,
     ) -> None:
         """`reach` is the size of the largest offset."""
         self._reach = reach
         self._unit = 1.0  # what eta is measured in: with a link its errors count as absolute, without one as relative
         self._rows = rows
+        self.weights = weights
+        self.offset = offset
         self._design = design
         self._threads = threads
         self._absent = absent
@@ -141,10 +146,6 @@ class RowsObjective(ABC):
         return None
 
     @abstractmethod
-    def outer_products(self, params: Vector, moments: Moments) -> Matrix:
-        """The sum of the outer products of the rows' scores, at the scale of the moments."""
-
-    @abstractmethod
     def scan(self, params: Vector, direction: Vector) -> tuple[float, float, float]:
         """Extremes over the rows of what decides whether a maximum exists; see inference/separation.py."""
 
@@ -183,6 +184,36 @@ class RowsObjective(ABC):
         """How far each row gets ahead along the direction, for the better where positive, and the sums of the absolute
         terms of that.
         """
+
+    @abstractmethod
+    def scores(
+        self, params: Vector, moments: Moments, information: Information, *, power: int = 0, counted: bool = True
+    ) -> Matrix:
+        """One pass: the sum of the outer products of the rows' scores, at the scale of the moments, each divided by
+        (1 - leverage)^power. A row's weight counts equal rows, or else is a factor of its score.
+        """
+
+    @abstractmethod
+    def _slopes(self, rows: NDArray[np.intp], x: NDArray[np.float64], params: Vector) -> Matrix:
+        """d1 of rows of the loss, a column for each linear predictor."""
+
+    def clustered(self, params: Vector, codes: NDArray[np.intp], count: int) -> Matrix:
+        """One pass: the gradient of the loss of the rows of each code 0..count - 1, a row for each."""
+        from scipy.sparse import csr_array
+
+        sums = np.zeros((count, self.size))
+        most = max(1, _CLUSTERED // self.size)
+        for rows, x in self.blocks():
+            for first in range(0, len(rows), most):
+                index, part = rows[first : first + most], x[first : first + most]
+                slopes = self._slopes(index, part, params)
+                if self.weights is not None:
+                    slopes = slopes * self.weights[index, np.newaxis]
+                scores = (slopes[:, :, np.newaxis] * part[:, np.newaxis]).reshape(len(index), -1)
+                there, place = np.unique(codes[index], return_inverse=True)
+                members = csr_array((np.ones(len(index)), (place, np.arange(len(index)))))
+                sums[there] += members @ scores
+        return sums
 
     @property
     def _columns(self) -> int:
