@@ -34,14 +34,20 @@ ALLOWED = {
     "existence": {"objective", "solvers", "inference", "model"},
     "penalised": {"errors", "objective", "penalties", "solvers", "model", "search"},
     "refinement": {"_core", "likelihoods", "objective", "solvers", "model"},
-    "assessment": {"objective", "solvers", "inference", "model", "existence", "penalised", "refinement"},
+    "assessment": {"objective", "solvers", "inference", "model", "existence", "penalised", "sandwich", "refinement"},
+    "sandwich": {"errors", "data", "likelihoods", "objective", "model", "options"},
     "advice": {"errors", "data", "result"},
+    "again": {"errors", "objective", "observations", "options", "model", "result"},
+    "comparison": {
+        "errors", "data", "inference", "likelihoods", "objective", "observations", "options", "model", "result", "again",
+    },
+    "robust": {"errors", "likelihoods", "objective", "again", "result", "sandwich"},
     "profile": {
-        "errors", "likelihoods", "objective", "penalties", "solvers", "observations", "options", "model", "result",
+        "errors", "likelihoods", "objective", "penalties", "solvers", "options", "model", "result", "again",
     },
     "quantile_fit": {"errors", "data", "likelihoods", "objective", "solvers", "inference", "model", "assessment"},
     "fit": {
-        "_core", "errors", "likelihoods", "penalties", "penalised", "solvers", "observations", "options", "model", "assessment", "advice",
+        "_core", "errors", "likelihoods", "penalties", "penalised", "solvers", "observations", "options", "model", "sandwich", "assessment", "advice",
         "quantile_fit", "result",
     },
     "formula": {"errors", "data", "likelihoods", "penalties", "solvers", "options", "result", "fit"},

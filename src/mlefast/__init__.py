@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from .comparison import likelihood_ratio_test, score_test
 from .config import __version__, show_config
 from .errors import (
     ConvergenceWarning,
@@ -19,6 +20,7 @@ from .errors import (
 from .evaluate import Evaluation, evaluate, likelihood, loglik, nll
 from .fit import fit
 from .formula import fit_formula
+from .inference import HypothesisTest, adjust_pvalues
 from .likelihoods import (
     Bernoulli,
     Categorical,
@@ -33,6 +35,7 @@ from .likelihoods import (
 from .penalties import Firth, Ridge
 from .profile import Profile, profile
 from .result import Result
+from .robust import with_covariance
 
 __all__ = [
     "Bernoulli",
@@ -44,6 +47,7 @@ __all__ = [
     "FormulaError",
     "Gamma",
     "Gaussian",
+    "HypothesisTest",
     "LabelWarning",
     "Laplace",
     "MissingPackageError",
@@ -60,12 +64,16 @@ __all__ = [
     "StudentT",
     "UserLikelihood",
     "__version__",
+    "adjust_pvalues",
     "evaluate",
     "fit",
     "fit_formula",
     "likelihood",
+    "likelihood_ratio_test",
     "loglik",
     "nll",
     "profile",
+    "score_test",
     "show_config",
+    "with_covariance",
 ]

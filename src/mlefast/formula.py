@@ -75,6 +75,14 @@ class FormulaEncoder:
         amount = read_vector(_column(table, self.exposure_name), "exposure", len(table))
         return exposed(None if shift is None else read_vector(shift, "offset", len(table)), amount).values
 
+    def groups(self, data: Any, groups: Any) -> Any:
+        """Labels for the rows of a table: what the user gives, or the columns of these names."""
+        return None if groups is None else _named_columns(table_of(data, []), groups)
+
+    def terms(self) -> dict[str, tuple[str, ...]]:
+        """The terms of the formula but the intercept, and the names of their columns."""
+        return {str(entry.term): tuple(entry.columns) for entry in self.spec.structure if entry.term.degree}
+
 
 def required_columns(formula: str) -> list[str]:
     """Names of the columns that a formula uses, the response first.
@@ -386,13 +394,18 @@ def fit_formula(
 
 
 def _groups(table: nw.DataFrame[Any], groups: Any, rows: NDArray[np.intp]) -> Any:
-    """The labels of the rows that are fitted, where columns or arrays of all rows of the table are given."""
+    """The labels of the rows that are fitted, where those of all rows of the table are given."""
     if groups is None:
         return None
-    named = [groups] if isinstance(groups, str) else groups
-    if isinstance(named, tuple | list) and all(isinstance(name, str) for name in named) and len(named) <= 2:
-        named = [_column(table, name) for name in named]
-    return tuple(column[rows] for column in group_columns(named, len(table)))
+    return tuple(labels[rows] for labels in group_columns(_named_columns(table, groups), len(table)))
+
+
+def _named_columns(table: nw.DataFrame[Any], groups: Any) -> Any:
+    """One or two columns in the place of their names; anything else as it is."""
+    names = [groups] if isinstance(groups, str) else groups
+    if isinstance(names, tuple | list) and len(names) <= 2 and all(isinstance(name, str) for name in names):
+        return tuple(_column(table, name) for name in names)
+    return groups
 
 
 def _missing_error(

@@ -17,18 +17,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import DataError, OptionError
+from .again import FittedRows, read_again
+from .errors import OptionError
 from .likelihoods import Laplace
-from .model import Model, specify
+from .model import Model
 from .objective import Information, Moments, RowsObjective, Vector
-from .observations import observe
-from .options import read_number, resolve_threads
+from .options import read_number
 from .penalties import Firth
 from .result import Result
 from .solvers import Scored, Scoring, scoring
 
 _TOL = 1e-8  # standard errors
-_SAME = 1e-9  # relative difference of log-likelihoods that rounding can make
 _SETTLED = 1e-10  # of the quantile that is aimed at
 _MOST = 60  # constrained maxima for one end
 _MOST_STEPS = 1000
@@ -133,19 +132,12 @@ def profile(
     """
     _require_profile(result)
     alpha = read_number("alpha", alpha, 0.0, 1.0, "a number between 0 and 1, such as 0.05 for 95 % intervals")
-    design = X if result.encoder is None else result.encoder(X)
-    data = observe(
-        design,
-        y,
-        result.family,
-        weights=weights,
-        offset=offset if result.encoder is None else result.encoder.offset(X, offset),
-        exposure=exposure,
-        missing=missing,
+    fitted = read_again(
+        result, X, y, weights=weights, offset=offset, exposure=exposure, missing=missing, threads=threads
     )
-    model = specify(data, result.family, result.intercept, resolve_threads(threads))
+    model = fitted.model
     wanted = _indices(model, parameters)
-    curve = _Curve(model, result)
+    curve = _Curve(fitted)
     quantile = _quantile(alpha)
     rows = [curve.row(j, quantile) for j in wanted]
     table = np.array(rows).reshape(len(rows), 3)
@@ -172,6 +164,8 @@ def _require_profile(result: Result) -> None:
         raise OptionError(f"profile: {result.penalty} is a prior of its own, whose drop is no test. Use conf_int().")
     if isinstance(result.family, Laplace) or result.family.estimated or result.family.convex is False:
         raise OptionError(f"profile: not for a {result.likelihood} fit like this one. Use conf_int().")
+    if result.weight_kind == "sampling":
+        raise OptionError("profile: a pseudo-likelihood of sampling weights has no profile. Use conf_int().")
     if not result.converged:
         raise OptionError(
             "profile: the fit has not converged, so there is no maximum to start from. With separated labels fit with "
@@ -207,19 +201,12 @@ class _Unpenalised:
 class _Curve:
     """The profile of the likelihood about its maximum."""
 
-    def __init__(self, model: Model, result: Result) -> None:
-        objective = model.objective()
+    def __init__(self, fitted: FittedRows) -> None:
+        model, result, objective = fitted.model, fitted.result, fitted.objective
         assert isinstance(objective, RowsObjective)
         self._objective: Scored = _Unpenalised(objective) if result.penalty is None else model.with_jeffreys(objective)
         self._aliased = np.isnan(result.params).ravel()
-        start = _start(model, result)
-        here = -objective.moments(start, 0).nll
-        if not abs(here - result.llf) <= _SAME * max(1.0, abs(result.llf)):
-            raise DataError(
-                f"these are not the data of the fit: its log-likelihood is {result.llf:.10g}, that of these rows "
-                f"{here:.10g}. Give X, y, weights and offset as they were."
-            )
-        self._best = self._maximise(start, None)
+        self._best = self._maximise(fitted.params, None)
         self.top = self._best.total
         # row j of the map to the user's parameters
         self._map = np.array([model.coordinates.to_user(unit) for unit in np.eye(model.size)]).T
@@ -264,16 +251,6 @@ class _Curve:
         else:
             return side * math.inf
         return estimate + side * reach
-
-
-def _start(model: Model, result: Result) -> Vector:
-    """The estimate in the coordinates of the fit, with zero for what is not determined."""
-    if result.params.size != model.size:
-        raise DataError(
-            f"these are not the data of the fit: they make {model.size} parameters, the fit has {result.params.size}. "
-            "Give X and y as they were."
-        )
-    return model.coordinates.from_user(np.nan_to_num(result.params).ravel())
 
 
 def _slope(found: Scoring, c: Vector) -> float:

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from mlefast.data import Design, counted, read_design, read_vector
 from mlefast.errors import DataError, OptionError
-from mlefast.inference import Alias, Certificate, Separation
+from mlefast.inference import Alias, Certificate, HypothesisTest, Separation, read_hypothesis, wald
 from mlefast.likelihoods import Likelihood
 from mlefast.objective import Passes
 from mlefast.penalties import Penalty
 
-from .options import read_number
+from .options import read_flag, read_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +38,14 @@ class Encoder(Protocol):
 
     def offset(self, data: Any, offset: Any) -> Any:
         """The offset for a table: what the user gives, a column of that name, or the column of the fit."""
+        ...
+
+    def groups(self, data: Any, groups: Any) -> Any:
+        """Labels for the rows of a table: what the user gives, or the columns of these names."""
+        ...
+
+    def terms(self) -> dict[str, tuple[str, ...]]:
+        """The terms of the formula but the intercept, and the names of their columns."""
         ...
 
 
@@ -270,6 +278,84 @@ class Result:
         Of shape (p, p); for categorical a row and a column for each of the flattened `params`, class after class.
         """
         return self.covariance
+
+    @property
+    def _flat_names(self) -> tuple[str, ...]:
+        """A name for each of the flattened parameters: for classes such as "b: x1"."""
+        if self.params.ndim == 1 or self.classes is None:
+            return self.names
+        return tuple(f"{label}: {name}" for label in self.classes[1:] for name in self.names)
+
+    def wald_test(self, hypothesis: Any, *, use_f: bool | None = None) -> HypothesisTest:
+        """Wald's test of linear equations among the parameters, with the covariance of the result.
+
+        Parameters
+        ----------
+        hypothesis : str, sequence of str, array of shape (q, p), or a pair (array, values of shape (q,))
+            Equations such as "x1 = x2 = 0" or "2*x1 - x2 = 1, x3 = 0"; names, of parameters that are zero; or a matrix R
+            and values r of R params = r, by default zero. Parameters of classes have names such as "b: x1" and count in
+            the order of the flattened `params`.
+        use_f : bool, optional
+            Whether to use F with `df_resid` rather than chi-squared; by default as `use_t` says.
+
+        Returns
+        -------
+        HypothesisTest
+            With statistic, df, df_denom and pvalue.
+
+        Raises
+        ------
+        OptionError
+            If the hypothesis cannot be read, has redundant equations or is about what the data do not determine.
+
+        References
+        ----------
+        Wald, Transactions of the American Mathematical Society 54 (1943).
+
+        Examples
+        --------
+        >>> import mlefast
+        >>> result = mlefast.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1])
+        >>> print(result.wald_test("x1 = 0"))
+        x1 = 0: chi2(1) = 0.7078, p = 0.4002
+        """
+        asked = read_hypothesis(hypothesis, self._flat_names)
+        label = hypothesis if isinstance(hypothesis, str) else f"{len(asked.values)} equations"
+        if not isinstance(hypothesis, str) and all(isinstance(part, str) for part in hypothesis):
+            label = ", ".join(hypothesis)
+        return wald(self.params.ravel(), self.covariance, asked, label, self._denominator(use_f))
+
+    def wald_test_terms(self, *, use_f: bool | None = None) -> dict[str, HypothesisTest]:
+        """Wald's test that all coefficients of a term are zero, for each term of the formula; without one, each column.
+
+        Parameters
+        ----------
+        use_f : bool, optional
+            As for `wald_test`.
+
+        Returns
+        -------
+        dict of str to HypothesisTest
+            The intercept and columns that are not determined are left out. `mlefast.adjust_pvalues` corrects the
+            p-values for their number.
+        """
+        columns = self.names[self.intercept : self._coefficients]
+        terms = {name: (name,) for name in columns} if self.encoder is None else self.encoder.terms()
+        flat, names, tests = self.params.ravel(), self._flat_names, {}
+        unit = np.eye(flat.size)
+        for term, members in terms.items():
+            places = [self.names.index(name) for name in members if name in self.names]
+            rows = [j for k in range(0, flat.size, len(self.names)) for j in (k + place for place in places)]
+            rows = [j for j in rows if not np.isnan(flat[j])]
+            if rows:
+                asked = read_hypothesis(unit[rows], names)
+                tests[term] = wald(flat, self.covariance, asked, term, self._denominator(use_f))
+        return tests
+
+    def _denominator(self, use_f: bool | None) -> float | None:
+        """Degrees of freedom of the scale for F tests, None for chi-squared ones."""
+        wanted = self.use_t if use_f is None else read_flag("use_f", use_f)
+        return self.df_resid if wanted else None
 
     @property
     def rsquared(self) -> float:

@@ -49,7 +49,7 @@ def _columns(groups: Any) -> list[Any]:
         return [groups] if as_series(groups) is not None else list(as_narwhals(groups, "groups").iter_columns())
     if isinstance(groups, dict):
         return list(groups.values())
-    if isinstance(groups, tuple | list) and groups and all(np.ndim(column) == 1 for column in groups):
+    if isinstance(groups, tuple | list) and groups and all(is_frame(column) or np.ndim(column) == 1 for column in groups):
         return list(groups)
     array = groups if isinstance(groups, np.ndarray) else None
     return list(array.T) if array is not None and array.ndim == 2 else [groups]
