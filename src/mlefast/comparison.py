@@ -145,7 +145,7 @@ def score_test(
     >>> X, y, extra = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [0, 1, 0, 1, 1, 0], [0.0, 1, 1, 0, 0, 1]
     >>> result = mlefast.fit(X, y)
     >>> print(mlefast.score_test(result, X, y, extra))
-    1 more column: chi2(1) = 0.7058, p = 0.4008
+    1 more column: chi2(1) = 0.7172, p = 0.3971
     """
     _require_likelihood(result, "the fit", "score_test")
     design = read_design(X) if result.encoder is None else result.encoder(X)

@@ -317,7 +317,7 @@ class Result:
         >>> import mlefast
         >>> result = mlefast.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1])
         >>> print(result.wald_test("x1 = 0"))
-        x1 = 0: chi2(1) = 0.7078, p = 0.4002
+        x1 = 0: chi2(1) = 0.7004, p = 0.4027
         """
         asked = read_hypothesis(hypothesis, self._flat_names)
         label = hypothesis if isinstance(hypothesis, str) else f"{len(asked.values)} equations"

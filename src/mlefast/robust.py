@@ -66,7 +66,7 @@ def with_covariance(
     >>> X, y = [0.0, 1.0, 2.0, 3.0, 4.0], [0.1, 0.9, 2.3, 2.8, 4.1]
     >>> result = mlefast.fit(X, y, likelihood="gaussian")
     >>> mlefast.with_covariance(result, "HC3", X, y).bse.round(6).tolist()
-    [0.124901, 0.066481]
+    [0.129507, 0.059488]
     """
     _require_smooth(result)
     kind = read_covariance(result.family, covariance, groups is not None, result.weight_kind)
