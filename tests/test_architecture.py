@@ -51,7 +51,7 @@ ALLOWED = {
         "quantile_fit", "result",
     },
     "formula": {"errors", "data", "likelihoods", "penalties", "solvers", "options", "result", "fit"},
-    "cli": {"config", "errors", "data", "likelihoods", "penalties", "solvers", "result", "fit", "formula"},
+    "cli": {"config", "errors", "options", "data", "likelihoods", "penalties", "solvers", "result", "fit", "formula"},
     "__main__": {"cli"},
 }  # fmt: skip
 # optional packages, and the files that may import them, inside functions only

@@ -91,14 +91,21 @@ def test_in_fifty_digits() -> None:
         for _ in range(3):  # Newton's steps from the estimate, so that its last digits are out of play
             mu = [1 / (1 + mp.exp(-(r.T * b)[0])) for r in rows]
             h = sum((m * (1 - m) * r * r.T for m, r in zip(mu, rows, strict=True)), mpmath.zeros(4))
-            b -= mp.inverse(h) * sum(((m - v) * r for m, v, r in zip(mu, y.tolist(), rows, strict=True)), mpmath.zeros(4, 1))
+            b -= mp.inverse(h) * sum(
+                ((m - v) * r for m, v, r in zip(mu, y.tolist(), rows, strict=True)), mpmath.zeros(4, 1)
+            )
         inverse = mp.inverse(h)
         lever = [m * (1 - m) * (r.T * inverse * r)[0] for m, r in zip(mu, rows, strict=True)]
         scores = [(m - v) * r for m, v, r in zip(mu, y.tolist(), rows, strict=True)]
-        meats = {f"HC{k + 1}": sum((s * s.T / (1 - q) ** k for s, q in zip(scores, lever, strict=True)), mpmath.zeros(4)) for k in (1, 2)}
+        meats = {
+            f"HC{k + 1}": sum((s * s.T / (1 - q) ** k for s, q in zip(scores, lever, strict=True)), mpmath.zeros(4))
+            for k in (1, 2)
+        }
         meats["HC0"] = sum((s * s.T for s in scores), mpmath.zeros(4))
         meats["HC1"] = meats["HC0"] * mp.mpf(32) / 28
-        of_groups = [sum((s for s, g in zip(scores, groups, strict=True) if g == k), mpmath.zeros(4, 1)) for k in range(11)]
+        of_groups = [
+            sum((s for s, g in zip(scores, groups, strict=True) if g == k), mpmath.zeros(4, 1)) for k in range(11)
+        ]
         meats["cluster"] = sum((s * s.T for s in of_groups), mpmath.zeros(4)) * mp.mpf(11) / 10 * mp.mpf(31) / 28
         wanted = {kind: np.array((inverse * meat * inverse).tolist(), float) for kind, meat in meats.items()}
     for kind, matrix in wanted.items():
@@ -141,9 +148,7 @@ def test_statsmodels_least_squares() -> None:
         found = mlefast.fit(x, y, covariance=kind, **options)
         np.testing.assert_allclose(found.bse, theirs.fit(cov_type=kind).bse, rtol=1e-9)
     found = mlefast.fit(x, y, groups=region, **options)
-    np.testing.assert_allclose(
-        found.bse, theirs.fit(cov_type="cluster", cov_kwds={"groups": region}).bse, rtol=1e-9
-    )
+    np.testing.assert_allclose(found.bse, theirs.fit(cov_type="cluster", cov_kwds={"groups": region}).bse, rtol=1e-9)
 
 
 @pytest.mark.parametrize("link", ["probit", "cloglog"])
@@ -172,9 +177,7 @@ def test_expected_information_of_counts_and_amounts() -> None:
     wanted = np.linalg.inv(wide.T @ (wide * (mu / (1 + 0.5 * mu))[:, np.newaxis]))
     np.testing.assert_allclose(found.cov_params(), wanted, rtol=1e-8)
     canonical = mlefast.fit(x, counts, likelihood="poisson", **TIGHT)
-    np.testing.assert_allclose(
-        mlefast.with_covariance(canonical, "expected", x, counts).bse, canonical.bse, rtol=1e-8
-    )
+    np.testing.assert_allclose(mlefast.with_covariance(canonical, "expected", x, counts).bse, canonical.bse, rtol=1e-8)
 
 
 def classes():
@@ -220,7 +223,9 @@ def test_sampling_weights_are_those_of_survey() -> None:
     wanted = [3.17672152465e-01, 3.82113243078e-02, 4.90714842525e-03, 1.61163048954e-02]
     of_groups = [3.89754565732e-01, 5.02788153033e-02, 5.13859454045e-03, 2.73819211857e-02]
     result = mlefast.fit(x, y, weights=weights, weight_kind="sampling", **TIGHT)
-    np.testing.assert_allclose(result.params, [2.49183003908409, -0.67543291847613, 0.00929128699093, -0.03813397754129], rtol=1e-9)
+    np.testing.assert_allclose(
+        result.params, [2.49183003908409, -0.67543291847613, 0.00929128699093, -0.03813397754129], rtol=1e-9
+    )
     np.testing.assert_allclose(result.bse, wanted, rtol=DIGITS)
     grouped = mlefast.fit(x, y, weights=weights, weight_kind="sampling", groups=fair["occupation"], **TIGHT)
     np.testing.assert_allclose(grouped.bse, of_groups, rtol=DIGITS)
@@ -229,7 +234,9 @@ def test_sampling_weights_are_those_of_survey() -> None:
     assert result.nobs == len(y) and result.df_resid == len(y) - 4
     assert math.isnan(result.aic) and math.isnan(result.bic) and math.isnan(result.llr_pvalue)
     assert math.isfinite(result.llf) and "no AIC" in str(result.summary())
-    linear = mlefast.fit(fair[["age", "educ"]], fair["rate_marriage"], likelihood="gaussian", weights=weights, weight_kind="sampling")
+    linear = mlefast.fit(
+        fair[["age", "educ"]], fair["rate_marriage"], likelihood="gaussian", weights=weights, weight_kind="sampling"
+    )
     np.testing.assert_allclose(linear.bse, [1.28483746258e-01, 2.39702023892e-03, 7.54974137292e-03], rtol=DIGITS)
     tenfold = mlefast.fit(x, y, weights=10 * weights, weight_kind="sampling", **TIGHT)
     np.testing.assert_allclose(tenfold.bse, result.bse, rtol=1e-9)
@@ -241,11 +248,15 @@ def test_precision_weights_are_those_of_lm() -> None:
     table = data("statecrime")
     options = {"likelihood": "gaussian", "weights": table["urban"], "weight_kind": "precision"}
     result = mlefast.fit(table[["hs_grad", "poverty", "single"]], table["murder"], **options)
-    np.testing.assert_allclose(result.bse, [1.00772433057e01, 1.02058823066e-01, 1.09712950629e-01, 5.20181822333e-02], rtol=DIGITS)
+    np.testing.assert_allclose(
+        result.bse, [1.00772433057e01, 1.02058823066e-01, 1.09712950629e-01, 5.20181822333e-02], rtol=DIGITS
+    )
     assert (result.nobs, result.df_resid, result.use_t) == (51.0, 47.0, True)
     assert result.scale == pytest.approx(12.932278178, rel=1e-9)
     assert result.llf == pytest.approx(-97.923297225038, rel=1e-11)
-    assert result.aic == pytest.approx(205.84659445008, rel=1e-11) and result.bic == pytest.approx(215.5057226137, rel=1e-11)
+    assert result.aic == pytest.approx(205.84659445008, rel=1e-11) and result.bic == pytest.approx(
+        215.5057226137, rel=1e-11
+    )
     wanted = {
         "HC1": [9.27539867646e00, 9.03916516702e-02, 1.14028511225e-01, 6.05913753662e-02],
         "HC2": [1.61549708014e01, 1.45882684051e-01, 1.26867137778e-01, 1.20107950149e-01],
@@ -260,7 +271,9 @@ def test_precision_weights_are_those_of_lm() -> None:
 def test_frequencies_are_repeated_rows(likelihood: str) -> None:
     rng = np.random.default_rng(5)
     x, groups, weights = rng.standard_normal((150, 2)), rng.integers(0, 12, 150), rng.integers(0, 4, 150)
-    y = {"gaussian": x[:, 0] + rng.standard_normal(150), "bernoulli": rng.integers(0, 2, 150)}.get(likelihood, rng.integers(0, 3, 150))
+    y = {"gaussian": x[:, 0] + rng.standard_normal(150), "bernoulli": rng.integers(0, 2, 150)}.get(
+        likelihood, rng.integers(0, 3, 150)
+    )
     many = [np.repeat(part, weights, axis=0) for part in (x, y, groups)]
     for kind in mlefast.fit(x, y, likelihood=likelihood).family.covariances:
         if kind == "survey":
@@ -278,7 +291,9 @@ def test_threads_and_layouts_do_not_matter() -> None:
     results = [mlefast.fit(x, y, covariance="HC3", threads=threads).cov_params() for threads in (1, 2, 3)]
     np.testing.assert_array_equal(results[0], results[1])
     np.testing.assert_array_equal(results[0], results[2])
-    np.testing.assert_allclose(mlefast.fit(np.asfortranarray(x), y, covariance="HC3").cov_params(), results[0], rtol=1e-12, atol=1e-18)
+    np.testing.assert_allclose(
+        mlefast.fit(np.asfortranarray(x), y, covariance="HC3").cov_params(), results[0], rtol=1e-12, atol=1e-18
+    )
 
 
 def test_own_likelihoods() -> None:

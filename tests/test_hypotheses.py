@@ -116,7 +116,9 @@ def test_terms_of_formulas() -> None:
     assert classes.wald_test("b: x = c: x = 0").statistic == pytest.approx(classes.wald_test_terms()["x"].statistic)
 
 
-@pytest.mark.parametrize("likelihood", ["gaussian", "poisson", "gamma", "negative_binomial", "categorical", "student_t"])
+@pytest.mark.parametrize(
+    "likelihood", ["gaussian", "poisson", "gamma", "negative_binomial", "categorical", "student_t"]
+)
 def test_score_and_ratio_agree_near_the_hypothesis(likelihood: str) -> None:
     """All three tests have the same limit; one extra column that matters little, many rows."""
     rng = np.random.default_rng(4)
@@ -180,7 +182,9 @@ def test_ratio_needs_fits_of_the_same_rows() -> None:
 @pytest.mark.parametrize("method", ["holm", "fdr_bh"])
 def test_several_tests_at_once(method: str) -> None:
     given = np.random.default_rng(6).random(30) ** 3
-    np.testing.assert_allclose(mlefast.adjust_pvalues(given, method), multipletests(given, method=method)[1], rtol=1e-12)
+    np.testing.assert_allclose(
+        mlefast.adjust_pvalues(given, method), multipletests(given, method=method)[1], rtol=1e-12
+    )
     gap = np.array([[0.01, np.nan], [0.04, 0.03]])
     found = mlefast.adjust_pvalues(gap, method)
     assert found.shape == (2, 2) and np.isnan(found[0, 1]) and mlefast.adjust_pvalues([]).size == 0

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlefast.inference import certify, find_aliases, spans_constant
-from mlefast.objective import Information, RowsObjective, ShapeObjective
+from mlefast.objective import Information, Matrix, RowsObjective, ShapeObjective
 from mlefast.solvers import Solution, irls
 
 from .existence import judge

@@ -28,8 +28,8 @@ def likelihood_ratio_test(small: Result, large: Result) -> HypothesisTest:
     Parameters
     ----------
     small, large : Result
-        Converged fits without a penalty of the same likelihood to the same y and weights; the columns of `small` must be
-        among those of `large`, or combinations of them.
+        Converged fits without a penalty of the same likelihood to the same y and weights; the columns of `small` must
+        be among those of `large`, or combinations of them.
 
     Returns
     -------
@@ -60,13 +60,13 @@ def likelihood_ratio_test(small: Result, large: Result) -> HypothesisTest:
     same = small.fingerprint == large.fingerprint and small.nobs == large.nobs and small.dropped == large.dropped
     if not same:
         raise OptionError(
-            f"small and large are not fits of the same rows: of {small.nobs:.15g} and {large.nobs:.15g} observations, or "
-            "with other y, weights or order. Fit both to the rows that have all columns of the large model."
+            f"small and large are not fits of the same rows: of {small.nobs:.15g} and {large.nobs:.15g} observations, "
+            "or with other y, weights or order. Fit both to the rows that have all columns of the large model."
         )
     if (small.likelihood, small.link, small.family.estimated) != (large.likelihood, large.link, large.family.estimated):
         raise OptionError(
-            f"small is a {small.likelihood} fit ({small.link} link), large a {large.likelihood} fit ({large.link} link). "
-            "The test is for two fits of one likelihood: compare these by AIC."
+            f"small is a {small.likelihood} fit ({small.link} link), large a {large.likelihood} fit ({large.link} "
+            "link). The test is for two fits of one likelihood: compare these by AIC."
         )
     more, gain = large.rank - small.rank, large.llf - small.llf
     if more <= 0 or gain < -_SAME * max(1.0, abs(large.llf)):
@@ -91,7 +91,9 @@ def _require_likelihood(result: Result, name: str, test: str) -> None:
     if isinstance(result.family, Laplace):
         raise OptionError(f"{test}: not for Laplace, whose likelihood is a device. Use wald_test.")
     if not result.converged:
-        raise OptionError(f"{test}: {name} has not converged, so its log-likelihood is not the largest. See its summary.")
+        raise OptionError(
+            f"{test}: {name} has not converged, so its log-likelihood is not the largest. See its summary."
+        )
 
 
 def score_test(
@@ -186,6 +188,4 @@ def _side_by_side(design: Design, more: Design) -> Design:
             name = f"extra {name}"
         taken.add(name)
         names.append(name)
-    return Design(
-        (*design.groups, *more.groups), design.rows, design.columns + more.columns, (*design.names, *names)
-    )
+    return Design((*design.groups, *more.groups), design.rows, design.columns + more.columns, (*design.names, *names))

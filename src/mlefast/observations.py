@@ -128,7 +128,8 @@ def observe(
 ) -> Observations:
     """Read and check everything but the numbers in X, which the first pass checks.
 
-    Sampling weights are divided by their mean, so that they sum to the number of rows. With `fractions` y may be anything that the likelihood is defined for; otherwise it must be labels.
+    Sampling weights are divided by their mean, so that they sum to the number of rows. With `fractions` y may be
+    anything that the likelihood is defined for; otherwise it must be labels.
     """
     require_choice("missing", missing, MISSING)
     if offset is not None and isinstance(likelihood, Categorical):

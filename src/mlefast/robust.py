@@ -103,7 +103,9 @@ def with_covariance(
 
 def _require_smooth(result: Result) -> None:
     if isinstance(result.family, Laplace) or result.family.estimated:
-        raise OptionError(f"with_covariance: a {result.likelihood} fit like this one has its own kinds. Ask fit for one.")
+        raise OptionError(
+            f"with_covariance: a {result.likelihood} fit like this one has its own kinds. Ask fit for one."
+        )
     if result.penalty is not None:
         raise OptionError("with_covariance: a penalised fit has the errors of its penalty, and no others.")
     if not result.converged:

@@ -42,8 +42,8 @@ def read_covariance(likelihood: Likelihood, covariance: Any, grouped: bool, weig
     require_choice("covariance", kind, likelihood.covariances)
     if likelihood.estimated and kind != "fisher":
         raise OptionError(
-            f"covariance={kind!r} is not there for likelihoods that estimate {' and '.join(likelihood.estimated)}. Give "
-            "the value, such as NegativeBinomial(alpha=0.5), or use 'fisher'."
+            f"covariance={kind!r} is not there for likelihoods that estimate {' and '.join(likelihood.estimated)}. "
+            "Give the value, such as NegativeBinomial(alpha=0.5), or use 'fisher'."
         )
     if kind == "cluster" and not grouped:
         raise OptionError("covariance='cluster' needs to know the clusters. Give groups, a label for each row.")
@@ -53,8 +53,8 @@ def read_covariance(likelihood: Likelihood, covariance: Any, grouped: bool, weig
         raise OptionError("covariance='survey' is for sampling weights. Add weight_kind='sampling', or use 'HC1'.")
     if weight_kind == "sampling" and kind in ("fisher", "expected"):
         raise OptionError(
-            f"covariance={kind!r} takes the weights for numbers of rows, and sampling weights are none. Leave it out, or "
-            "use 'HC1'."
+            f"covariance={kind!r} takes the weights for numbers of rows, and sampling weights are none. Leave it out, "
+            "or use 'HC1'."
         )
     return str(kind)
 
@@ -64,8 +64,8 @@ def read_weight_kind(likelihood: Likelihood, weight_kind: Any) -> str:
     require_choice("weight_kind", weight_kind, WEIGHT_KINDS)
     if weight_kind == "precision" and not likelihood.quadratic:
         raise OptionError(
-            f"weight_kind='precision' says that the variance is sigma^2 / weight, and {likelihood.name} has no sigma of "
-            "its own that this could be said of; it is for the gaussian likelihood. Use 'frequency' or 'sampling'."
+            f"weight_kind='precision' says that the variance is sigma^2 / weight, and {likelihood.name} has no sigma "
+            "of its own that this could be said of; it is for the gaussian likelihood. Use 'frequency' or 'sampling'."
         )
     if weight_kind == "sampling" and (likelihood.estimated or "survey" not in likelihood.covariances):
         raise OptionError(f"weight_kind='sampling' is not there for {likelihood.name} like this. Use 'frequency'.")

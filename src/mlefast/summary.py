@@ -51,8 +51,8 @@ _CORRECTIONS = {
     "HC1": "Standard errors hold whatever the variance of y; with the factor n / (n - p).",
     "HC2": "Standard errors hold whatever the variance of y; each row's part is divided by 1 - leverage.",
     "HC3": "Standard errors hold whatever the variance of y; each row's part is divided by (1 - leverage)^2.",
-    "cluster": "Standard errors hold if rows of different clusters are independent ({groups} clusters); with the factor "
-    "G / (G - 1) (n - 1) / (n - p).",
+    "cluster": "Standard errors hold if rows of different clusters are independent ({groups} clusters); with the "
+    "factor G / (G - 1) (n - 1) / (n - p).",
 }
 _SURVEY = "Standard errors are those of sampling with replacement, with the factor n / (n - 1)."
 _SURVEY_GROUPS = (
@@ -384,7 +384,9 @@ def _robust_notes(result: Result) -> list[str]:
     if result.weight_kind == "precision":
         notes.append("Weights are precisions: the variance of a row is sigma^2 / weight.")
     if result.weight_kind == "sampling":
-        notes.append("Sampling weights: the log-likelihood is that of the weighted rows, so there is no AIC and no BIC.")
+        notes.append(
+            "Sampling weights: the log-likelihood is that of the weighted rows, so there is no AIC and no BIC."
+        )
     return notes
 
 

@@ -79,7 +79,9 @@ def test_a_weight_counts_rows(core: ModuleType) -> None:
     np.testing.assert_allclose(*sums, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize(("leaf", "y_of"), [(LOGIT, lambda r, n: r.random(n)), ("poisson_log", lambda r, n: r.poisson(2, n))])
+@pytest.mark.parametrize(
+    ("leaf", "y_of"), [(LOGIT, lambda r, n: r.random(n)), ("poisson_log", lambda r, n: r.poisson(2, n))]
+)
 def test_prior_slopes_are_the_gradient_of_the_determinant(core: ModuleType, leaf: str, y_of) -> None:
     """By central differences of log det I, whose gradient they are."""
     x, _, weights, offset, params = problem(400, 4)
@@ -101,7 +103,7 @@ def test_a_row_of_leverage_one_is_not_finite(core: ModuleType) -> None:
     x, y, _, offset, params = problem(200, 2)
     x[:, 1] = 0.0
     x[17, 1] = 1.0
-    wide, _, _, inverse = parts(x, y, np.ones(200), offset, params)
+    *_, inverse = parts(x, y, np.ones(200), offset, params)
     rows = core.Rows((x,), y, None, offset, True)
     assert not rows.scores(params, core.Leaf(LOGIT), 1, inverse, 1)[1]
     assert rows.scores(params, core.Leaf(LOGIT), 1)[1]

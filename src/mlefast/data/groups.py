@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,8 @@ from .vectors import read_labels
 _MOST_WAYS = 2
 
 
-class Groups(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Groups:
     """One way of grouping rows: the code of each row, and how many codes there are; absent rows have the code 0."""
 
     codes: NDArray[np.intp]
@@ -25,7 +27,7 @@ class Groups(NamedTuple):
 
 
 def read_groups(groups: Any, rows: int, absent: NDArray[np.bool_] | None = None) -> tuple[Groups, ...]:
-    """The ways in which rows are grouped: one, or two and the pairs of both. DataError if they are no labels of rows."""
+    """The ways in which rows are grouped: one, or two and the pairs of both. DataError if they are no labels."""
     ways = [_coded(labels, absent) for labels in group_columns(groups, rows)]
     if len(ways) == _MOST_WAYS:
         pairs = ways[0].codes * ways[1].count + ways[1].codes
@@ -49,7 +51,11 @@ def _columns(groups: Any) -> list[Any]:
         return [groups] if as_series(groups) is not None else list(as_narwhals(groups, "groups").iter_columns())
     if isinstance(groups, dict):
         return list(groups.values())
-    if isinstance(groups, tuple | list) and groups and all(is_frame(column) or np.ndim(column) == 1 for column in groups):
+    if (
+        isinstance(groups, tuple | list)
+        and groups
+        and all(is_frame(column) or np.ndim(column) == 1 for column in groups)
+    ):
         return list(groups)
     array = groups if isinstance(groups, np.ndarray) else None
     return list(array.T) if array is not None and array.ndim == 2 else [groups]
@@ -72,7 +78,7 @@ def _coded(labels: NDArray[Any], absent: NDArray[np.bool_] | None) -> Groups:
             "leave these rows out."
         )
     if count < 2:
-        raise DataError(f"groups puts all rows into one group; errors of clusters need several. Use another column.")
+        raise DataError("groups puts all rows into one group; errors of clusters need several. Use another column.")
     if absent is None:
         return Groups(codes, count)
     everywhere = np.zeros(len(absent), dtype=np.intp)

@@ -41,8 +41,8 @@ def read_hypothesis(asked: Any, names: Sequence[str]) -> Hypothesis:
         ) from None
     if rows.ndim != 2 or rows.shape[1] != len(names) or right.shape != (len(rows),):
         raise OptionError(
-            f"the hypothesis has a matrix of shape {rows.shape} and values of shape {right.shape}; it needs a column for "
-            f"each of the {len(names)} parameters and a value for each row."
+            f"the hypothesis has a matrix of shape {rows.shape} and values of shape {right.shape}; it needs a column "
+            f"for each of the {len(names)} parameters and a value for each row."
         )
     return Hypothesis(rows, right)
 
@@ -163,7 +163,7 @@ class _Reader:
     def _refuse(self) -> None:
         names = ", ".join(name for name, _ in sorted(self._names, key=lambda pair: pair[1])[:8])
         raise OptionError(
-            f"the hypothesis {self._text!r} cannot be read from {self._text[self._at :] or 'its end'!r} on. Write sums of "
-            f"numbers times names, such as 'x1 - 2*x2 = 0', with the names {names}"
+            f"the hypothesis {self._text!r} cannot be read from {self._text[self._at :] or 'its end'!r} on. Write sums "
+            f"of numbers times names, such as 'x1 - 2*x2 = 0', with the names {names}"
             f"{', ...' if len(self._names) > 8 else ''}; those with odd signs also in `backquotes`."
         )

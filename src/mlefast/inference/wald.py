@@ -41,7 +41,7 @@ class HypothesisTest:
 
     @property
     def distribution(self) -> str:
-        """ "chi2" or "F"."""
+        """The name of the distribution, "chi2" or "F"."""
         return "chi2" if self.df_denom is None else "F"
 
     def __str__(self) -> str:
@@ -74,8 +74,8 @@ def wald(
     values, vectors = np.linalg.eigh(spread / np.outer(scale, scale)) if (scale > 0.0).all() else (np.zeros(1), None)
     if vectors is None or values[0] <= _REDUNDANT:
         raise OptionError(
-            f"the hypothesis {label} has {len(miss)} equations that are not independent, or more than the covariance has "
-            "ranks. Leave out those that follow from others."
+            f"the hypothesis {label} has {len(miss)} equations that are not independent, or more than the covariance "
+            "has ranks. Leave out those that follow from others."
         )
     statistic = float(np.square(vectors.T @ (miss / scale)) @ (1.0 / values))
     if df_denom is None:

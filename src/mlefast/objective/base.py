@@ -212,7 +212,7 @@ class RowsObjective(ABC):
                 scores = (slopes[:, :, np.newaxis] * part[:, np.newaxis]).reshape(len(index), -1)
                 there, place = np.unique(codes[index], return_inverse=True)
                 members = csr_array((np.ones(len(index)), (place, np.arange(len(index)))))
-                sums[there] += members @ scores
+                sums[there] += np.asarray(members @ scores)
         return sums
 
     @property

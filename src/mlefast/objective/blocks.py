@@ -107,7 +107,7 @@ class BlockRows:
         return total, finite
 
     def linear_predictor(self, params: Vector, threads: int) -> Vector:
-        """eta of every row."""
+        """The linear predictor of every row."""
         return self._rows(slice(None), self._y, self._offset).linear_predictor(params, threads)
 
     def _derivatives(

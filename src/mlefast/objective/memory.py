@@ -23,8 +23,8 @@ from .protocol import Matrix, Moments, Vector
 from .standardisation import Standardisation
 
 _FITTED_EXACTLY = (
-    "HC2 and HC3 divide by 1 - leverage, and there is a row of leverage 1: it has a parameter of its own, so it is fitted "
-    "exactly whatever its y. Use covariance='HC1', or leave out the row and the column that nobody else has."
+    "HC2 and HC3 divide by 1 - leverage, and there is a row of leverage 1: it has a parameter of its own, so it is "
+    "fitted exactly whatever its y. Use covariance='HC1', or leave out the row and the column that nobody else has."
 )
 
 
@@ -142,7 +142,7 @@ class MemoryObjective(RowsObjective):
         eta = x @ params + (0.0 if self.offset is None else self.offset[rows])
         y = self._y[rows].astype(np.float64, copy=False)
         if isinstance(self._rows, BlockRows):
-            return self._leaf.rows(eta, y)[1][:, np.newaxis]
+            return np.asarray(self._leaf.rows(eta, y)[1][:, np.newaxis])
         return _core.terms(eta, y, self._leaf)[1][:, np.newaxis]
 
     def expected(self, params: Vector, moments: Moments) -> Matrix:
