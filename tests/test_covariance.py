@@ -311,6 +311,42 @@ def test_own_likelihoods() -> None:
         np.testing.assert_allclose(found.bse, wanted.bse, rtol=1e-7)
 
 
+def test_shape_parameters() -> None:
+    """The scores of the coefficients and alpha, from statsmodels; d / d log(alpha) = alpha d / d alpha."""
+    rng = np.random.default_rng(11)
+    n = 600
+    x, groups = rng.standard_normal((n, 2)), rng.integers(0, 30, n)
+    y = rng.poisson(np.exp(0.5 + 0.3 * x[:, 0]) * rng.gamma(2.0, 0.5, n))
+    theirs = sm.NegativeBinomial(y, sm.add_constant(x)).fit(disp=False, method="newton", maxiter=100, tol=1e-14)
+    turn = np.diag([1, 1, 1, 1 / theirs.params[-1]])
+    scores = theirs.model.score_obs(theirs.params)
+    sums = np.array([scores[groups == g].sum(axis=0) for g in range(30)])
+    inverse = np.linalg.inv(-theirs.model.hessian(theirs.params))
+    result = mlefast.fit(x, y, likelihood="negative_binomial", **TIGHT)
+    for kind, rows, factor in (
+        ("HC0", scores, 1.0),
+        ("HC1", scores, n / (n - 4)),
+        ("cluster", sums, 30 / 29 * 599 / 596),
+    ):
+        labels = groups if kind == "cluster" else None
+        wanted = turn @ inverse @ rows.T @ rows @ inverse @ turn * factor
+        for found in (
+            mlefast.fit(x, y, likelihood="negative_binomial", covariance=kind, groups=labels, **TIGHT),
+            mlefast.with_covariance(result, kind, x, y, groups=labels),
+        ):
+            np.testing.assert_allclose(found.cov_params(), wanted, rtol=1e-6, atol=1e-9)
+
+
+def test_frequencies_with_a_shape_are_repeated_rows() -> None:
+    rng = np.random.default_rng(12)
+    x, y, weights = rng.standard_normal((300, 2)), rng.standard_t(4, 300), rng.integers(1, 4, 300)
+    many = [np.repeat(part, weights, axis=0) for part in (x, y)]
+    for kind in ("HC0", "HC1"):
+        short = mlefast.fit(x, y, likelihood="student_t", covariance=kind, weights=weights, tol=1e-8)
+        long = mlefast.fit(*many, likelihood="student_t", covariance=kind, tol=1e-8)
+        np.testing.assert_allclose(short.bse, long.bse, rtol=1e-6)
+
+
 def test_aliased_columns_and_absent_rows() -> None:
     rng = np.random.default_rng(8)
     x, y = rng.standard_normal((200, 2)), rng.integers(0, 2, 200)
@@ -351,7 +387,7 @@ G = np.arange(60) // 4
         ({"likelihood": "laplace", "groups": G}, "groups has no meaning"),
         ({"likelihood": "categorical", "covariance": "HC3"}, "possible: fisher, HC0, HC1, cluster"),
         ({"likelihood": "student_t", "covariance": "HC3"}, "possible: fisher, HC0, HC1, cluster"),
-        ({"likelihood": "negative_binomial", "groups": G}, "log\\(alpha\\)"),
+        ({"likelihood": "negative_binomial", "covariance": "HC2"}, "log\\(alpha\\)"),
         ({"penalty": mlefast.Firth(), "groups": G}, "not there with a penalty"),
     ],
 )

@@ -36,14 +36,17 @@ PAGES = sorted((Path(mlefast.__file__).parent / "likelihoods").glob("*.py"))
 LIKELIHOODS = [f"likelihoods.{page.stem}" for page in PAGES if ">>>" in page.read_text()]
 MODULES = [
     *LIKELIHOODS,
+    "comparison",
     "config",
     "evaluate",
     "fit",
     "formula",
+    "inference.multiple",
     "penalties.firth",
     "penalties.ridge",
     "profile",
     "result",
+    "robust",
 ]
 
 

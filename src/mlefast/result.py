@@ -293,8 +293,8 @@ class Result:
         ----------
         hypothesis : str, sequence of str, array of shape (q, p), or a pair (array, values of shape (q,))
             Equations such as "x1 = x2 = 0" or "2*x1 - x2 = 1, x3 = 0"; names, of parameters that are zero; or a matrix
-            R and values r of R params = r, by default zero. Parameters of classes have names such as "b: x1" and count in
-            the order of the flattened `params`.
+            R and values r of R params = r, by default zero. Parameters of classes have names such as "b: x1" and count
+            in the order of the flattened `params`.
         use_f : bool, optional
             Whether to use F with `df_resid` rather than chi-squared; by default as `use_t` says.
 

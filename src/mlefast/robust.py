@@ -34,7 +34,7 @@ def with_covariance(
     Parameters
     ----------
     result : Result
-        A converged fit without a penalty, of a likelihood without estimated shape parameters; not Laplace.
+        A converged fit without a penalty; not Laplace.
     covariance : {"fisher", "expected", "HC0", "HC1", "HC2", "HC3", "cluster", "survey"}
         As in `fit`, which also says which likelihoods have which.
     X, y, weights, offset, exposure, missing, threads
@@ -102,10 +102,8 @@ def with_covariance(
 
 
 def _require_smooth(result: Result) -> None:
-    if isinstance(result.family, Laplace) or result.family.estimated:
-        raise OptionError(
-            f"with_covariance: a {result.likelihood} fit like this one has its own kinds. Ask fit for one."
-        )
+    if isinstance(result.family, Laplace):
+        raise OptionError(f"with_covariance: a {result.likelihood} fit has its own kinds. Ask fit for one.")
     if result.penalty is not None:
         raise OptionError("with_covariance: a penalised fit has the errors of its penalty, and no others.")
     if not result.converged:

@@ -40,7 +40,7 @@ def read_covariance(likelihood: Likelihood, covariance: Any, grouped: bool, weig
         if "cluster" in likelihood.covariances:
             kind = "survey" if weight_kind == "sampling" else "cluster" if grouped else kind
     require_choice("covariance", kind, likelihood.covariances)
-    if likelihood.estimated and kind != "fisher":
+    if likelihood.estimated and kind in ("expected", "HC2", "HC3"):
         raise OptionError(
             f"covariance={kind!r} is not there for likelihoods that estimate {' and '.join(likelihood.estimated)}. "
             "Give the value, such as NegativeBinomial(alpha=0.5), or use 'fisher'."
@@ -67,8 +67,8 @@ def read_weight_kind(likelihood: Likelihood, weight_kind: Any) -> str:
             f"weight_kind='precision' says that the variance is sigma^2 / weight, and {likelihood.name} has no sigma "
             "of its own that this could be said of; it is for the gaussian likelihood. Use 'frequency' or 'sampling'."
         )
-    if weight_kind == "sampling" and (likelihood.estimated or "survey" not in likelihood.covariances):
-        raise OptionError(f"weight_kind='sampling' is not there for {likelihood.name} like this. Use 'frequency'.")
+    if weight_kind == "sampling" and ("survey" not in likelihood.covariances):
+        raise OptionError(f"weight_kind='sampling' is not there for {likelihood.name}. Use 'frequency'.")
     return str(weight_kind)
 
 
@@ -91,11 +91,10 @@ def covariance_matrix(
     root = model.coordinates.root_to_user(inverse)
     if kind in ("fisher", "expected"):
         return np.asarray(root @ root.T)
-    assert isinstance(objective, RowsObjective)
     data, rank = model.data, information.rank
     if data.groups:
         small = 1.0 if kind == "survey" else _share(data.nobs - 1.0, data.nobs - rank)
-        products = small * _of_groups(objective, params, data.groups)
+        products = small * _of_groups(objective, params, moments, data.groups)
         return _without_negative(root @ (inverse.T @ products @ inverse) @ root.T)
     counted = data.weight_kind == "frequency"
     products = objective.scores(params, moments, information, power=_POWERS.get(kind, 0), counted=counted)
@@ -103,11 +102,13 @@ def covariance_matrix(
     return np.asarray(root @ (inverse.T @ products @ inverse) @ root.T * _share(data.nobs, data.nobs - lost))
 
 
-def _of_groups(objective: RowsObjective, params: Vector, ways: tuple[Groups, ...]) -> Matrix:
+def _of_groups(
+    objective: RowsObjective | ShapeObjective, params: Vector, moments: Moments, ways: tuple[Groups, ...]
+) -> Matrix:
     """Sums of the outer products of the groups' scores; the third of three ways is the pairs of the others."""
     total = np.zeros((objective.size, objective.size))
     for way, sign in zip(ways, (1.0, 1.0, -1.0), strict=False):
-        scores = objective.clustered(params, way.codes, way.count)
+        scores = objective.clustered(params, moments, way.codes, way.count)
         total += sign * _share(way.count, way.count - 1.0) * (scores.T @ scores)
     return total
 

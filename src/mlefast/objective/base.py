@@ -21,13 +21,13 @@ from .blocks import BlockRows
 from .information import Information, ProductInformation
 from .passes import Passes
 from .protocol import Matrix, Moments, Precision, Vector
+from .scores import Scores, parts, sums_by_code
 from .standardisation import Standardisation
 
 _NEGLIGIBLE = (1e-3, 1e-9)  # shares of the largest part of a step below which parts are tried without
 _UNIT = 2.0**-53  # the relative error of an operation
 _CHAIN = 140.0  # roundings of a sum within a tile, of its terms and their factors
 _LEAF = 8.0  # roundings of a leaf, relative to d2
-_CLUSTERED = 1 << 20  # scores that are in memory besides those of the clusters
 _ROUNDING = 1e-9  # relative to the sum of its absolute terms, what counts as zero in x'd
 
 
@@ -197,23 +197,16 @@ class RowsObjective(ABC):
     def _slopes(self, rows: NDArray[np.intp], x: NDArray[np.float64], params: Vector) -> Matrix:
         """d1 of rows of the loss, a column for each linear predictor."""
 
-    def clustered(self, params: Vector, codes: NDArray[np.intp], count: int) -> Matrix:
-        """One pass: the gradient of the loss of the rows of each code 0..count - 1, a row for each."""
-        from scipy.sparse import csr_array
-
-        sums = np.zeros((count, self.size))
-        most = max(1, _CLUSTERED // self.size)
+    def row_scores(self, params: Vector) -> Scores:
+        """One pass: the derivatives of the loss of each row, without its weight, some rows at a time."""
         for rows, x in self.blocks():
-            for first in range(0, len(rows), most):
-                index, part = rows[first : first + most], x[first : first + most]
+            for index, part in parts(rows, x, self.size):
                 slopes = self._slopes(index, part, params)
-                if self.weights is not None:
-                    slopes = slopes * self.weights[index, np.newaxis]
-                scores = (slopes[:, :, np.newaxis] * part[:, np.newaxis]).reshape(len(index), -1)
-                there, place = np.unique(codes[index], return_inverse=True)
-                members = csr_array((np.ones(len(index)), (place, np.arange(len(index)))))
-                sums[there] += np.asarray(members @ scores)
-        return sums
+                yield index, (slopes[:, :, np.newaxis] * part[:, np.newaxis]).reshape(len(index), -1)
+
+    def clustered(self, params: Vector, moments: Moments, codes: NDArray[np.intp], count: int) -> Matrix:
+        """One pass: the gradient of the NLL of the rows of each code 0..count - 1, at the scale of the moments."""
+        return sums_by_code(self.row_scores(params), self.weights, codes, (count, self.size))
 
     @property
     def _columns(self) -> int:

@@ -132,11 +132,10 @@ class MemoryObjective(RowsObjective):
             raise OptionError(_FITTED_EXACTLY)
         return products * slope**2
 
-    def clustered(self, params: Vector, codes: NDArray[np.intp], count: int) -> Matrix:
-        """The gradient of the NLL of each cluster at the scale of largest likelihood."""
-        loss = self.moments(params, 0)
-        slope = self._likelihood.at_scale(loss.loss, self._totals, loss.scale)[1]
-        return super().clustered(params, codes, count) * slope
+    def clustered(self, params: Vector, moments: Moments, codes: NDArray[np.intp], count: int) -> Matrix:
+        """The gradient of the NLL of each cluster at the scale of the moments."""
+        slope = self._likelihood.at_scale(moments.loss, self._totals, moments.scale)[1]
+        return super().clustered(params, moments, codes, count) * slope
 
     def _slopes(self, rows: NDArray[np.intp], x: NDArray[np.float64], params: Vector) -> Matrix:
         eta = x @ params + (0.0 if self.offset is None else self.offset[rows])
@@ -163,6 +162,11 @@ class MemoryObjective(RowsObjective):
         self._count_pass(1)
         assert isinstance(self._rows, _core.Rows)
         return self._rows.prior_slopes(params, self._leaf, self._threads, information.root())
+
+    @property
+    def response(self) -> NDArray[Any]:
+        """The numbers that stand for y."""
+        return self._y
 
     def at(self, likelihood: Likelihood, totals: Totals) -> MemoryObjective:
         """The same rows with another likelihood."""
