@@ -25,7 +25,8 @@ ALLOWED = {
     "inference": {"errors", "objective"},
     "config": {"_core"},
     "options": {"_core", "errors"},
-    "result": {"errors", "data", "likelihoods", "penalties", "objective", "inference", "solvers", "options", "summary"},
+    "result": {"errors", "data", "likelihoods", "penalties", "objective", "inference", "solvers", "options", "prediction", "summary"},
+    "prediction": {"errors", "data", "inference", "likelihoods"},
     "summary": {"errors", "result"},
     "observations": {"_core", "errors", "data", "likelihoods", "objective", "options"},
     "evaluate": {"errors", "likelihoods", "model", "observations", "options"},
@@ -34,8 +35,11 @@ ALLOWED = {
     "existence": {"objective", "solvers", "inference", "model"},
     "penalised": {"errors", "objective", "penalties", "solvers", "model", "search"},
     "refinement": {"_core", "likelihoods", "objective", "solvers", "model"},
-    "assessment": {"objective", "solvers", "inference", "model", "existence", "penalised", "sandwich", "refinement"},
     "sandwich": {"errors", "data", "likelihoods", "objective", "model", "options"},
+    "limit": {"objective", "solvers", "inference", "model", "existence", "penalised", "refinement"},
+    "assessment": {
+        "objective", "solvers", "inference", "model", "existence", "limit", "penalised", "refinement", "sandwich",
+    },
     "advice": {"errors", "data", "result"},
     "again": {"errors", "objective", "observations", "options", "model", "result"},
     "comparison": {
@@ -51,7 +55,7 @@ ALLOWED = {
         "quantile_fit", "result",
     },
     "formula": {"errors", "data", "likelihoods", "penalties", "solvers", "options", "result", "fit"},
-    "cli": {"config", "errors", "options", "data", "likelihoods", "penalties", "solvers", "result", "fit", "formula"},
+    "cli": {"config", "errors", "data", "likelihoods", "options", "penalties", "solvers", "result", "fit", "formula"},
     "__main__": {"cli"},
 }  # fmt: skip
 # optional packages, and the files that may import them, inside functions only

@@ -249,6 +249,9 @@ def test_json_has_everything_of_the_result(folder: Path) -> None:
         "margin": wanted.separation.margin,
         "columns": [],
         "direction": None,
+        "kind": "",
+        "rows": 0,
+        "limit": None,
     }
     table = {name: [row[name] for row in found["coefficients"]] for name in found["coefficients"][0]}
     assert table["name"] == list(wanted.names)

@@ -169,7 +169,4 @@ def test_a_huge_cell_on_the_other_side_leaves_its_column_no_weight(value: float,
     wanted, result = mlefast.fit(x[rest, :2], y[rest]), fit(x, y, solver=solver)
     np.testing.assert_allclose(result.params[:3], wanted.params, atol=2e-6 * wanted.bse.max())
     assert -100 < result.params[3] * value < -10
-    if value < 1e20:
-        assert (result.converged, result.separation.verdict) == (True, "exists")
-    else:
-        assert (result.converged, result.separation.verdict) == (False, "undecided")
+    assert (result.converged, result.separation.verdict) == (True, "exists")

@@ -14,7 +14,9 @@ from .errors import (
     MlefastError,
     MlefastWarning,
     OptionError,
+    RankError,
     RankWarning,
+    SeparationError,
     SeparationWarning,
 )
 from .evaluate import Evaluation, evaluate, likelihood, loglik, nll
@@ -57,9 +59,11 @@ __all__ = [
     "OptionError",
     "Poisson",
     "Profile",
+    "RankError",
     "RankWarning",
     "Result",
     "Ridge",
+    "SeparationError",
     "SeparationWarning",
     "StudentT",
     "UserLikelihood",

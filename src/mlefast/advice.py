@@ -7,34 +7,28 @@ import math
 import warnings
 
 from mlefast.data import counted
-from mlefast.errors import ConvergenceWarning, RankWarning, SeparationWarning
+from mlefast.errors import ConvergenceWarning, RankError, RankWarning, SeparationError, SeparationWarning
 
 from .result import Result
 
 _CALLER = 3  # of `fit`
 
 
-def warn(result: Result, max_iter: int) -> None:
-    """Say it once, in the name of the one who called `fit`."""
-    if result.aliased:
-        warnings.warn(
-            f"{len(result.aliased)} of {len(result.names)} coefficients are not determined and are NaN: "
-            f"{'; '.join(str(alias) for alias in result.aliased[:3])}. Remove these columns.",
-            RankWarning,
-            stacklevel=_CALLER,
-        )
-    separation, certificate = result.separation, result.certificate
-    if separation.verdict == "separated":
-        warnings.warn(
-            f"the maximum of the likelihood does not exist: {', '.join(separation.columns[:5])} separate the labels, "
-            "so their coefficients run to infinity and the standard errors mean nothing. Remove or merge these "
-            "columns.",
-            SeparationWarning,
-            stacklevel=_CALLER,
-        )
-    elif separation.verdict == "unbounded":
-        warnings.warn(_unbounded(separation.columns[0]), SeparationWarning, stacklevel=_CALLER)
-    elif not certificate.met and certificate.gap is not None:
+def warn(result: Result, max_iter: int, *, on_separation: str = "warn", on_rank: str = "warn") -> None:
+    """Say it once, in the name of the one who called `fit`; SeparationError or RankError if that is asked for."""
+    rank, existence = _about_rank(result), _about_existence(result)
+    if rank and on_rank == "raise":
+        raise RankError(rank)
+    if existence and on_separation == "raise":
+        raise SeparationError(existence)
+    if rank:
+        warnings.warn(rank, RankWarning, stacklevel=_CALLER)
+    if existence and on_separation == "warn":
+        warnings.warn(existence, SeparationWarning, stacklevel=_CALLER)
+    certificate = result.certificate
+    if result.separation.verdict == "unbounded" or certificate.met:
+        return
+    if certificate.gap is not None:
         warnings.warn(
             f"the optimum is not proved: other parameters may lower the loss by {certificate.gap:.2g} of it. Check the "
             "columns, the offset and the weights for extreme values.",
@@ -48,7 +42,7 @@ def warn(result: Result, max_iter: int) -> None:
             ConvergenceWarning,
             stacklevel=_CALLER,
         )
-    elif not certificate.met:
+    else:
         warnings.warn(
             f"not converged after {counted(result.iterations, 'iteration')}: {certificate.worst} is "
             f"{certificate.distance:.2g} standard errors from the maximum (asked for: {certificate.tol:.2g}; largest "
@@ -56,13 +50,35 @@ def warn(result: Result, max_iter: int) -> None:
             ConvergenceWarning,
             stacklevel=_CALLER,
         )
-    elif separation.verdict == "undecided":
-        warnings.warn(
-            f"whether the maximum of the likelihood exists could not be proved (margin {separation.margin:.2g}). Look "
-            "for coefficients with huge standard errors: their columns may separate the labels, or hold a huge value.",
-            SeparationWarning,
-            stacklevel=_CALLER,
+
+
+def _about_rank(result: Result) -> str:
+    if not result.aliased:
+        return ""
+    return (
+        f"{len(result.aliased)} of {len(result.names)} coefficients are not determined and are NaN: "
+        f"{'; '.join(str(alias) for alias in result.aliased[:3])}. Remove these columns."
+    )
+
+
+def _about_existence(result: Result) -> str:
+    separation = result.separation
+    if separation.verdict == "separated":
+        where = "all rows" if separation.kind == "complete" else counted(separation.rows, "row")
+        names = ", ".join(separation.columns[:5]) + (", ..." if len(separation.columns) > 5 else "")
+        return (
+            f"the maximum of the likelihood does not exist: {names} separate the labels in {where} "
+            f"({separation.kind} separation), so their coefficients are infinite, or NaN where either sign is as good, "
+            "and have no standard errors. Remove or merge these columns."
         )
+    if separation.verdict == "unbounded":
+        return _unbounded(separation.columns[0])
+    if separation.verdict == "undecided" and result.certificate.met:
+        return (
+            f"whether the maximum of the likelihood exists could not be proved (margin {separation.margin:.2g}). Look "
+            "for coefficients with huge standard errors: their columns may separate the labels, or hold a huge value."
+        )
+    return ""
 
 
 def _unbounded(name: str) -> str:

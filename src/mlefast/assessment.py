@@ -3,21 +3,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlefast.inference import certify, find_aliases, spans_constant
-from mlefast.objective import Information, Matrix, RowsObjective, ShapeObjective
+from mlefast.objective import RowsObjective, ShapeObjective
 from mlefast.solvers import Solution, irls
 
 from .existence import judge
+from .limit import column_rank, find_limit
 from .model import Model
 from .penalised import Prior, added, effective_parameters
-from .refinement import as_found, equal_triangle, in_doubt, refine
+from .refinement import as_found, in_doubt, refine
 from .sandwich import covariance_matrix
 
 _SAMPLE_ROWS = 2048
@@ -52,42 +51,48 @@ def assess(
     space, names = model.coordinates, model.names
     information = solution.information
     doubtful = in_doubt(information) if prior is None else not information.kept.all()
-    columns = _columns(model, objective, prior) if doubtful or not information.definite else None
+    columns = column_rank(model, objective, prior) if doubtful or not information.definite else None
     # a penalty is no part of the rows' gradients, so that there is nothing to refine by them
     found = as_found(model, objective, solution, columns)
     if prior is None:
         found = refine(model, objective, found, columns, tol=tol, null_scale=null.scale)
-    solution, params, rounding = found
-    information, gradient = solution.information, solution.moments.gradient
-    assert gradient is not None
+    solution, information = found.solution, found.solution.information
     separation = judge(model, objective, solution, columns, null.scale, None if prior is None else prior.free)
     if columns is None:
         settled = separation.verdict in ("exists", "local")
-        columns = information if settled else _columns(model, objective, prior)
-    if separation.direction is not None:
-        separation = dataclasses.replace(separation, direction=separation.direction.reshape(model.shape))
-    information = information.among(columns.kept)
-    kept = columns.kept
-    vanished = kept & ~information.kept
+        columns = information if settled else column_rank(model, objective, prior)
+    kept, ends = columns.kept, np.zeros(model.size)
+    determined = kept
+    if separation.verdict == "separated":
+        limit = find_limit(model, objective, solution, columns, separation, tol, prior)
+        objective, separation, ends = limit.objective, limit.separation, limit.ends
+        found = as_found(model, objective, limit.solution, columns)
+        determined = kept & ~limit.moved
+    solution, params, rounding = found
+    information, gradient = solution.information.among(kept), solution.moments.gradient
+    assert gradient is not None
+    vanished = determined & ~information.kept
 
     step = space.to_user(-information.solve(gradient))
     step[vanished] = math.inf  # there is a gradient, and no information
     root = space.root_to_user(information.root())
     certificate = certify(
-        step[kept],
-        np.sqrt(np.square(root).sum(axis=1))[kept],
-        gradient[kept],
+        step[determined],
+        np.sqrt(np.square(root).sum(axis=1))[determined],
+        gradient[determined],
         solution.decrement,
-        tuple(name for name, keep in zip(names, kept, strict=True) if keep),
+        tuple(name for name, keep in zip(names, determined, strict=True) if keep),
         tol,
-        rounding[kept],
+        rounding[determined],
     )
     effective = None if prior is None else effective_parameters(prior, solution, information)
     freedom = model.data.nobs - (columns.rank if effective is None else effective)
     correction = (model.data.nobs / freedom if freedom > 0.0 else math.nan) if corrected else 1.0
     spread = covariance_matrix(covariance, model, objective, solution.params, solution.moments, information)
     spread = spread * correction if covariance in ("fisher", "expected") else spread
-    spread[~information.kept] = spread[:, ~information.kept] = params[~kept] = np.nan
+    lost = ~determined | vanished
+    params = params + ends
+    spread[lost] = spread[:, lost] = params[~kept] = np.nan
     return {
         "params": params.reshape(model.shape),
         "covariance": spread,
@@ -102,34 +107,6 @@ def assess(
         "df_effective": effective,
         "penalty_value": 0.0 if prior is None else added(prior, solution),
     }
-
-
-def _columns(model: Model, objective: RowsObjective | ShapeObjective, prior: Prior | None = None) -> Information:
-    """The information that is the same in all rows and classes, that of the shape parameters for themselves, and that
-    of a prior.
-    """
-    held = np.zeros(model.size) if prior is None else prior.curvature
-    several = int(np.count_nonzero(held))
-    equal = model.equally_informed(model.intercept)
-    hessian = equal.moments(np.zeros(equal.size), 2).hessian
-    assert hessian is not None
-    objective.passes += equal.passes
-    many, held = np.eye(model.equations, dtype=np.float64), np.diag(held)
-    most = model.data.present * model.equations + model.estimated + several
-    if prior is None and in_doubt(Information(hessian, most=model.data.present)):
-        objective.passes = objective.passes.plus(2)
-        triangle, noise = equal_triangle(model)
-        noise = np.hstack([np.tile(noise, model.equations), np.zeros(model.estimated)])
-        return Information.of_triangle(_padded(np.kron(many, triangle), model.estimated), noise, most=most)
-    return Information(_padded(np.kron(many, hessian), model.estimated) + held, most=most)
-
-
-def _padded(matrix: NDArray[np.floating[Any]], others: int) -> Matrix:
-    """The matrix, and the identity for as many parameters behind it."""
-    size = len(matrix) + others
-    padded = np.eye(size)
-    padded[: len(matrix), : len(matrix)] = matrix
-    return padded
 
 
 def has_constant(model: Model, objective: RowsObjective | ShapeObjective) -> bool:

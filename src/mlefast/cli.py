@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlefast.config import __version__, show_config
 from mlefast.errors import DataError, MissingPackageError, MlefastError, MlefastWarning, OptionError
-from mlefast.options import COVARIANCES, WEIGHT_KINDS
+from mlefast.options import COVARIANCES, ON_RANK, ON_SEPARATION, WEIGHT_KINDS
 from mlefast.solvers import SOLVERS, Iteration
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 _PATIENCE = 0.5  # seconds that a fit may take without a word
 _INSTALL = 'pip install "mlefast[cli]"'
 # those that messages of the library name
-_OPTIONS = "likelihood|missing|groups|weight_kind|solver|threads|tol|max_iter|covariance|scale|quantile"
+_OPTIONS = (
+    "likelihood|missing|groups|weight_kind|solver|threads|tol|max_iter|covariance|scale|quantile|on_separation|on_rank"
+)
 _QUOTES = "\"'"
 _PACKAGES = ("click", "formulaic", "pandas", "pyarrow", "rich")  # what the extra "cli" installs
 
@@ -87,7 +89,7 @@ def _in_own_words(message: str) -> str:
     """Options as they are spelled here: missing="drop" is --missing drop."""
     message = re.sub(rf"\b({_OPTIONS})=(\"[^\"]*\"|'[^']*'|\S+)", lambda m: f"--{m[1]} {m[2].strip(_QUOTES)}", message)
     message = re.sub(rf"\bRaise ({_OPTIONS})\b", r"Raise --\1", message)
-    return message.replace("--max_iter", "--max-iter")
+    return re.sub("--(max|on)_", r"--\1-", message)
 
 
 def _say(text: str) -> None:
@@ -158,6 +160,20 @@ def _build() -> click.Group:
     @click.option("--scale", type=click.Choice(["corrected", "mle"]), help="Of Gaussian standard errors: n - p or n.")
     @click.option("--ridge", metavar="ALPHA", type=float, help="Add ALPHA / 2 times the sum of squared slopes.")
     @click.option("--firth", is_flag=True, help="Add Jeffreys' prior, which keeps separated labels finite.")
+    @click.option(
+        "--on-separation",
+        type=click.Choice(ON_SEPARATION),
+        default="warn",
+        show_default=True,
+        help="What to do if the maximum does not exist.",
+    )
+    @click.option(
+        "--on-rank",
+        type=click.Choice(ON_RANK),
+        default="warn",
+        show_default=True,
+        help="What to do if columns are combinations of others.",
+    )
     @click.option(
         "--solver",
         type=click.Choice(["auto", *SOLVERS]),
@@ -331,6 +347,9 @@ def _as_dict(result: Result) -> dict[str, Any]:
             "margin": _number(separation.margin),
             "columns": list(separation.columns),
             "direction": None if separation.direction is None else _numbers(separation.direction),
+            "kind": separation.kind,
+            "rows": separation.rows,
+            "limit": None if separation.limit is None else _numbers(separation.limit),
         },
         "penalty": None if result.penalty is None else _penalty_as_dict(result),
         "shape": result.shape,

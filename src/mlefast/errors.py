@@ -20,6 +20,14 @@ class FormulaError(DataError):
     """The formula cannot be read or does not fit the data."""
 
 
+class SeparationError(DataError):
+    """With on_separation="raise": the maximum does not exist, or its existence could not be proved."""
+
+
+class RankError(DataError):
+    """With on_rank="raise": some columns are linear combinations of others."""
+
+
 class OptionError(MlefastError, ValueError):
     """An argument other than the data has a value that is not among the possible ones."""
 

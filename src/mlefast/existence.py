@@ -33,6 +33,7 @@ def judge(
 ) -> Separation:
     """The verdict; `columns` is the information that tells the columns' rank, if that of the solution does not.
 
+    Of a separation it says the direction only, in the coordinates of the fit; what follows from that is in limit.py.
     Parameters that are not `free` have a prior, which holds them: no direction that moves them goes on for ever. So
     the maximum exists if it does for the others alone, wherever those are held.
     """
@@ -48,7 +49,7 @@ def judge(
     margin = _margin_within_reach(objective, solution) if free is None else -math.inf
     if margin > _MARGIN:
         return Separation("exists", margin)
-    return _prove(model, objective, solution.params, expansion, columns, solution.converged, free)
+    return prove(objective, solution.params, expansion, columns, solution.converged, free)
 
 
 def _margin_within_reach(objective: RowsObjective, solution: Solution) -> float:
@@ -71,19 +72,25 @@ def _judge_shape(
     lost = _lost_shape(model, solution.params[-shapes:], information, columns)
     if lost is not None:
         return Separation("unbounded", math.nan, (lost,))
-    if not _is_definite(information, columns):
-        return Separation("undecided", math.nan)
+    definite = _is_definite(information, columns)
     if model.likelihood.existence == "local":
-        return Separation("local", math.nan)
+        return Separation("local" if definite else "undecided", math.nan)
     memory, params = objective.split(solution.params)
-    kept = None if columns is None else columns.among(np.arange(len(columns.kept)) < len(params))
+    kept = None if columns is None else of_coefficients(columns, len(params))
     there = expand(memory, params, "double")[1]
-    found = _prove(model, memory, params, there, kept, solution.converged, None if free is None else free[:-shapes])
-    if found.verdict == "exists":
-        return dataclasses.replace(found, verdict="local")  # in the coefficients; jointly the NLL is not convex
+    found = prove(memory, params, there, kept, solution.converged, None if free is None else free[:-shapes])
+    if found.verdict == "exists":  # in the coefficients; jointly the NLL is not convex
+        return dataclasses.replace(found, verdict="local" if definite else "undecided")
     if found.direction is None:
         return found
     return dataclasses.replace(found, direction=np.hstack([found.direction, np.zeros(shapes)]))
+
+
+def of_coefficients(columns: Information, size: int) -> Information:
+    """The part of the first `size` parameters, without those of shape."""
+    if len(columns.kept) == size:
+        return columns
+    return Information(columns.matrix[:size, :size], most=int(columns.kept[:size].sum()))
 
 
 def _is_rounding(model: Model, scale: float, spread: float) -> bool:
@@ -120,28 +127,26 @@ def _is_definite(information: Information, columns: Information | None) -> bool:
     return bool(information.among(columns.kept).kept[columns.kept].all())
 
 
-def _prove(
-    model: Model,
+def prove(
     objective: RowsObjective,
     params: Vector,
     expansion: Expansion,
     columns: Information | None,
     converged: bool,
-    free: Free,
+    free: Free = None,
 ) -> Separation:
+    """The verdict from the rows: of the expansion, or else of a linear programme."""
     if free is not None and not free.any():
         return Separation("exists", math.nan)
-    separation = _prove_at(model, objective, expansion, columns, free)
+    separation = _prove_at(objective, expansion, columns, free)
     if separation.verdict == "undecided" and converged:
         # a proof may come from any point, and a Newton step further is nearer to the maximum
         further = expand(objective, params + expansion.step, "double")[1]
-        separation = _prove_at(model, objective, further, columns, free)
-    return separation
+        separation = _prove_at(objective, further, columns, free)
+    return _settle(objective, expansion.step, separation, free) if separation.verdict == "undecided" else separation
 
 
-def _prove_at(
-    model: Model, objective: RowsObjective, expansion: Expansion, columns: Information | None, free: Free
-) -> Separation:
+def _prove_at(objective: RowsObjective, expansion: Expansion, columns: Information | None, free: Free) -> Separation:
     if free is not None:
         expansion = _among(expansion, free)
         columns = columns.among(free) if columns else None
@@ -149,10 +154,19 @@ def _prove_at(
     wanted = columns.kept if columns else free if free is not None else True
     complete = bool(np.all(information.kept == wanted))
     condition = information.magnification if complete else math.inf
-    space = model.space.repeated(model.equations)  # shape parameters prove nothing
-    return judge_existence(
-        objective, expansion.params, expansion.step, condition, expansion.precision, space, model.names
-    )
+    return judge_existence(objective, expansion.params, expansion.step, condition, expansion.precision)
+
+
+def _settle(objective: RowsObjective, step: Vector, separation: Separation, free: Free) -> Separation:
+    from mlefast.inference.recession import Undecided, separating_direction  # which few fits need
+
+    try:
+        direction = separating_direction(objective, step, free)
+    except Undecided:
+        return separation
+    if direction is None:
+        return dataclasses.replace(separation, verdict="exists")
+    return dataclasses.replace(separation, verdict="separated", direction=direction)
 
 
 def _among(expansion: Expansion, free: NDArray[np.bool_]) -> Expansion:

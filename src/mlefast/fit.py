@@ -20,7 +20,16 @@ from .advice import warn
 from .assessment import assess, has_constant, null_model
 from .model import specify
 from .observations import observe
-from .options import read_flag, read_max_iter, read_multistart, read_tol, require_choice, resolve_threads
+from .options import (
+    ON_RANK,
+    ON_SEPARATION,
+    read_flag,
+    read_max_iter,
+    read_multistart,
+    read_tol,
+    require_choice,
+    resolve_threads,
+)
 from .penalised import maximise
 from .result import Result
 from .sandwich import read_covariance, read_weight_kind
@@ -45,6 +54,8 @@ def fit(
     max_iter: int = 100,
     covariance: str | None = None,
     scale: str | None = None,
+    on_separation: str = "warn",
+    on_rank: str = "warn",
     penalty: Penalty | None = None,
     groups: Any = None,
     threads: int | None = None,
@@ -105,6 +116,11 @@ def fit(
         "bootstrap": from the density of the errors at zero, the same in all rows or not, or from 200 samples of rows.
     scale : {"corrected", "mle"}, optional
         For Gaussian standard errors sigma^2 = RSS / (n - p), the default, or RSS / n.
+    on_separation : {"warn", "raise", "ignore"}, default "warn"
+        What to do if the maximum of the likelihood does not exist, or this could not be proved. The result is the same:
+        see `Result.separation`.
+    on_rank : {"warn", "raise"}, default "warn"
+        What to do if columns are linear combinations of others.
     penalty : Ridge or Firth, optional
         What to add to the negative log-likelihood. Not for Laplace, and with `covariance="fisher"` only.
     groups : array-like of shape (n,) or (n, 2), frame, or two arrays, optional
@@ -126,6 +142,8 @@ def fit(
         If the data cannot be used; the message names the column, the first rows and the remedy.
     OptionError
         If an option has an unknown value.
+    SeparationError, RankError
+        If `on_separation` or `on_rank` ask for them.
 
     Warns
     -----
@@ -134,14 +152,16 @@ def fit(
     LabelWarning
         If a declared class never occurs.
     SeparationWarning
-        If the maximum does not exist or its existence could not be proved.
+        If the maximum does not exist (some coefficients are infinite then, the others at their limits) or its existence
+        could not be proved.
     RankWarning
         If columns are linear combinations of others; their coefficients are NaN.
 
     References
     ----------
     McCullagh and Nelder, *Generalized Linear Models* (2nd ed., 1989), section 2.5, for IRLS; Albert and Anderson,
-    Biometrika 71 (1984), for the existence of the maximum.
+    Biometrika 71 (1984), for the existence of the maximum; Geyer, Electronic Journal of Statistics 3 (2009), for what a
+    fit comes near where there is none.
 
     Examples
     --------
@@ -159,6 +179,8 @@ def fit(
     weight_kind = read_weight_kind(family, weight_kind)
     covariance = read_covariance(family, covariance, groups is not None, weight_kind)
     corrected = _read_scale(family, scale)
+    require_choice("on_separation", on_separation, ON_SEPARATION)
+    require_choice("on_rank", on_rank, ON_RANK)
     penalty = read_penalty(penalty, family, covariance)
     tol, max_iter, intercept = read_tol(tol), read_max_iter(max_iter), read_flag("intercept", intercept)
     starts, team = read_multistart(multistart), resolve_threads(threads)
@@ -192,7 +214,7 @@ def fit(
             **fit_quantile(model, covariance),
             seconds=time.perf_counter() - began,
         )
-        warn(result, max_iter)
+        warn(result, max_iter, on_separation=on_separation, on_rank=on_rank)
         return result
     objective = model.objective()
     solution, optima, chosen, reason, prior = maximise(
@@ -241,7 +263,7 @@ def fit(
         optima=tuple(replace(found, params=model.to_user(found.params)) for found in optima),
         **assessment,
     )
-    warn(result, max_iter)
+    warn(result, max_iter, on_separation=on_separation, on_rank=on_rank)
     return result
 
 

@@ -278,6 +278,8 @@ def fit_formula(
     max_iter: int = 100,
     covariance: str | None = None,
     scale: str | None = None,
+    on_separation: str = "warn",
+    on_rank: str = "warn",
     penalty: Penalty | None = None,
     groups: Any = None,
     threads: int | None = None,
@@ -297,7 +299,9 @@ def fit_formula(
         Which rows belong together: labels, or the name of the column that has them; two for two-way clusters.
     missing : {"raise", "drop"}, default "raise"
         What to do with rows in which a column of the formula, the weights, the offset or the exposure is missing.
-    likelihood, weight_kind, solver, start, multistart, tol, max_iter, covariance, scale, penalty, threads, progress
+    likelihood, weight_kind, solver, start, multistart, tol, max_iter, covariance, scale, on_separation, on_rank
+        As in `fit`.
+    penalty, threads, progress
         As in `fit`.
 
     Returns
@@ -370,6 +374,8 @@ def fit_formula(
             max_iter=max_iter,
             covariance=covariance,
             scale=scale,
+            on_separation=on_separation,
+            on_rank=on_rank,
             penalty=penalty,
             groups=_groups(table, groups, rows),
             threads=threads,

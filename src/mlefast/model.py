@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlefast import _core
 from mlefast.errors import DataError
@@ -15,8 +16,10 @@ from mlefast.likelihoods import Categorical, Likelihood, Totals, UserLikelihood
 from mlefast.objective import (
     BlockRows,
     JeffreysObjective,
+    Matrix,
     MemoryObjective,
     Moments,
+    RestrictedSoftmax,
     RowsObjective,
     ShapeObjective,
     SoftmaxObjective,
@@ -44,6 +47,7 @@ class Model:
     intercept: bool
     threads: int
     equations: int = 1  # linear predictors of a row: classes but one
+    barred: Matrix | None = None  # directions along which classes are left behind for good
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -93,7 +97,8 @@ class Model:
         data = self.data
         rows = data.rows(self.likelihood, self.intercept)
         assert isinstance(rows, _core.Rows)
-        return SoftmaxObjective(
+        kind = SoftmaxObjective if self.barred is None else partial(RestrictedSoftmax, barred=self.barred)
+        return kind(
             rows,
             data.design,
             data.y,
@@ -105,6 +110,11 @@ class Model:
             space=space,
             weights=data.weights,
         )
+
+    def beyond(self, directions: Matrix, rows: NDArray[np.bool_]) -> Model:
+        """The model in the limit along some directions, (size, directions), which leave nothing open in these rows."""
+        barred = directions if isinstance(self.likelihood, Categorical) else None
+        return replace(self, data=self.data.without(rows), barred=barred)
 
     def with_jeffreys(self, objective: RowsObjective) -> JeffreysObjective:
         """The negative log-likelihood with Jeffreys' prior."""

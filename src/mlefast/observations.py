@@ -103,6 +103,12 @@ class Observations:
         """How many rows count."""
         return self.design.rows - (0 if self.absent is None else int(np.count_nonzero(self.absent)))
 
+    def without(self, rows: NDArray[np.bool_]) -> Observations:
+        """The same with these rows absent."""
+        weights = np.ones(self.design.rows) if self.weights is None else self.weights
+        absent = rows if self.absent is None else rows | self.absent
+        return replace(self, weights=np.where(absent, 0.0, weights), absent=absent)
+
     def rows(
         self, likelihood: Likelihood, intercept: bool, *, columns: bool = True, offset: bool = True
     ) -> _core.Rows | BlockRows:

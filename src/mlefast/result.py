@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,6 +17,7 @@ from mlefast.objective import Passes
 from mlefast.penalties import Penalty
 
 from .options import read_flag, read_number
+from .prediction import mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +52,8 @@ class Encoder(Protocol):
 def _natural(name: str, value: float) -> tuple[str, float]:
     """A parameter itself, where its logarithm was estimated."""
     if name.startswith("log("):
-        return name[4:-1], math.exp(value)
+        with np.errstate(over="ignore"):
+            return name[4:-1], float(np.exp(value))
     return name, value
 
 
@@ -63,7 +64,9 @@ class Result:
     Attributes
     ----------
     params : array of shape (p,), float64
-        Estimates in the order of `names`; NaN where the data do not determine them. For categorical of shape
+        Estimates in the order of `names`; NaN where the data do not determine them. Where the maximum does not exist
+        (see `separation`), inf or -inf for what runs there in every direction in which the likelihood grows for ever,
+        NaN for what may go either way, and the limits of the others. For categorical of shape
         (K - 1, p), with a row for each class but the first, the reference; so are `bse`, `tvalues` and `pvalues`.
     names : tuple of str
         Names of the parameters, `Intercept` first if there is one; for categorical those of one class.
@@ -74,7 +77,8 @@ class Result:
     use_t : bool
         Whether tests and intervals use the t distribution, as they do for Gaussian with n - p in the scale.
     llf, llnull : float
-        Log-likelihood at the estimate, and of the model with an intercept (and the offset) only, in nats.
+        Log-likelihood at the estimate (its supremum where the maximum does not exist), and of the model with an
+        intercept (and the offset) only, in nats.
     deviance, null_deviance : float
         Twice the loss above the least that the rows can have, in the units of the loss: for Gaussian the residual sum
         of squares, for Bernoulli and Poisson twice the log-likelihood that a perfect fit gains; as in R.
@@ -225,7 +229,8 @@ class Result:
         self._protect()
 
     def _protect(self) -> None:
-        for array in (self.params, self.covariance, self.classes):
+        separation = self.separation
+        for array in (self.params, self.covariance, self.classes, separation.direction, separation.limit):
             if array is not None:
                 array.setflags(write=False)
 
@@ -383,12 +388,12 @@ class Result:
 
         NaN for sampling weights, whose `llf` is no likelihood of the sample; so is `bic`.
         """
-        return math.nan if self._pseudo else -2.0 * self.llf + 2.0 * self._free
+        return float("nan") if self._pseudo else -2.0 * self.llf + 2.0 * self._free
 
     @property
     def bic(self) -> float:
         """Schwarz's criterion, -2 llf + log(nobs) k, with the k of `aic`."""
-        return math.nan if self._pseudo else -2.0 * self.llf + float(np.log(self.nobs)) * self._free
+        return float("nan") if self._pseudo else -2.0 * self.llf + float(np.log(self.nobs)) * self._free
 
     @property
     def df_model(self) -> float:
@@ -438,36 +443,34 @@ class Result:
         -------
         array of shape (n,), for categorical (n, K), float64
             NaN for rows with a missing value, which a formula refuses. Coefficients that are not determined count as
-            zero.
+            zero. Where the maximum does not exist, the limit: rows that `separation.direction` separates have the mean
+            that infinite coefficients give, such as 0 or 1.
 
         Raises
         ------
         DataError
             If the columns do not fit the model.
+
+        Warns
+        -----
+        RankWarning
+            If a column that was left out of the fit, as a combination of others, is not that combination here.
         """
         design = read_design(X) if self.encoder is None else self.encoder(X)
         if self.encoder is not None:
             offset = self.encoder.offset(X, offset)
         elif isinstance(offset, str):
             raise DataError(f"offset={offset!r} names a column, which only a fit of a formula takes. Give the numbers.")
-        params = np.nan_to_num(self.params[..., : self._coefficients])
-        slopes = params[..., 1:] if self.intercept else params
-        if design.columns != slopes.shape[-1]:
-            raise DataError(
-                f"X has {design.columns} columns, the model has {slopes.shape[-1]}: {self._shown_columns()}."
-            )
+        columns = self._coefficients - self.intercept
+        if design.columns != columns:
+            raise DataError(f"X has {design.columns} columns, the model has {columns}: {self._shown_columns()}.")
         if self.encoder is None and design.given_names is not None:
             self._require_same_names(design.given_names)
-        eta = np.zeros((design.rows, *params.shape[:-1]))
-        if self.intercept:
-            eta += params[..., 0]
-        if offset is not None:
-            if self.params.ndim > 1:
-                raise OptionError("offset: the categorical likelihood takes none. Leave it out.")
-            eta += read_vector(offset, "offset", design.rows).values
-        for rows, block in design.blocks():
-            eta[rows] += block @ slopes.T
-        return self.family.mean(eta)
+        if offset is not None and self.params.ndim > 1:
+            raise OptionError("offset: the categorical likelihood takes none. Leave it out.")
+        shift = None if offset is None else read_vector(offset, "offset", design.rows).values
+        params, names = self.params[..., : self._coefficients], self.names[: self._coefficients]
+        return mean(self.family, params, self.separation, self.aliased, names, design, shift)
 
     def _shown_columns(self) -> str:
         columns = self.names[self.intercept : self._coefficients]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from .inference import Separation
     from .result import Result
 
 _WIDTH = 78
@@ -291,11 +292,7 @@ def _explained(result: Result) -> tuple[str, str]:
 def _notes(result: Result) -> list[str]:
     notes = []
     if result.separation.verdict == "separated":
-        columns = ", ".join(result.separation.columns[:5])
-        notes.append(
-            f"THE MAXIMUM DOES NOT EXIST: {columns} separate the labels. Their coefficients run to infinity; the "
-            "numbers above are where the search stopped, and mean nothing."
-        )
+        notes.append(_separated(result.separation))
     elif result.separation.verdict == "unbounded":
         name = result.separation.columns[0]
         notes.append(
@@ -327,6 +324,17 @@ def _notes(result: Result) -> list[str]:
         )
     notes.append(f"Solver: {result.solver_reason}")
     return notes
+
+
+def _separated(separation: Separation) -> str:
+    """What separates the labels, and what became of the coefficients."""
+    columns = ", ".join(separation.columns[:5]) + (", ..." if len(separation.columns) > 5 else "")
+    where = "all rows" if separation.kind == "complete" else _plural(separation.rows, "row")
+    return (
+        f"THE MAXIMUM DOES NOT EXIST: {columns} separate the labels in {where} ({separation.kind} separation). Their "
+        "coefficients are infinite, or nan where either sign is as good; the others and the log-likelihood are at "
+        "their limits."
+    )
 
 
 def _not_unique(result: Result, ranges: NDArray[np.float64]) -> str:

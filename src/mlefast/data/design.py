@@ -36,9 +36,9 @@ class Design:
         """Whether all numbers are float32."""
         return self.columns > 0 and all(group.dtype.char == "f" for group in self.groups)
 
-    def blocks(self, step: int = 1) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-        """Every step-th row in float64, some at a time, and which rows of the design they are."""
-        rows = max(1, _BLOCK_ELEMENTS // max(1, self.columns))
+    def blocks(self, step: int = 1, elements: int = _BLOCK_ELEMENTS) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+        """Every step-th row in float64, about `elements` numbers at a time, and which rows of the design they are."""
+        rows = max(1, elements // max(1, self.columns))
         for first in range(0, self.rows, rows * step):
             part = slice(first, min(first + rows * step, self.rows), step)
             block = np.empty((len(range(self.rows)[part]), self.columns))

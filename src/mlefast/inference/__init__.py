@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What an estimate is worth: its certificate, the existence of the maximum, the rank of the columns.
 
-What only quantile regression needs, `sparsity` and `uniqueness`, is imported where it is used.
+What only quantile regression needs, `sparsity` and `uniqueness`, is imported where it is used; so is `recession`, for
+data that may be separated.
 """
 
 from .certificate import Certificate, certify

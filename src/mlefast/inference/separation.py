@@ -7,7 +7,8 @@ sum_i a_i s_i x_i = g - H H^-1 g = 0, so by Stiemke's lemma no direction separat
 Anderson, Biometrika 1984, theorem 1). This needs g and H of the same parameters: a step from an information matrix of
 a point nearby leaves a remainder in place of the 0, and proves nothing.
 
-If s_i x_i'd >= 0 for all rows and > 0 for one, d separates: along it the likelihood grows for ever.
+If s_i x_i'd >= 0 for all rows and > 0 for one, d separates: along it the likelihood grows for ever. Whether there is
+one is told by a linear programme, if the step proves nothing; see recession.py.
 """
 
 from __future__ import annotations
@@ -16,16 +17,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlefast.objective import Objective, Precision, Standardisation, Vector
+from mlefast.objective import Objective, Precision, Vector
 
 _MARGIN = 1e-6  # separated data reach 1 exactly, up to rounding
 _ROUNDING = {"double": float(np.finfo(np.float64).eps), "mixed": float(np.finfo(np.float32).eps)}
-_MOVED = 1e-3  # relative to the largest part of a direction, what the report names
 
 
 @dataclass(frozen=True, slots=True)
 class Separation:
     """Whether the maximum exists, and how that is known.
+
+    Where it does not, the likelihood has a supremum, which it comes near along directions d with s_i x_i'd >= 0 in all
+    rows. Rows with s_i x_i'd > 0 for some such d are fitted perfectly in the limit; the others, for which all these
+    directions stand still, determine what is not moved by any of them: its limit is the estimate of maximum likelihood
+    from these rows (Geyer, Electronic Journal of Statistics 3, 2009). A coefficient that all the directions move one
+    way is infinite with that sign. One that they may move either way has no limit: for the likelihood it may as well
+    stay.
 
     Attributes
     ----------
@@ -34,27 +41,31 @@ class Separation:
         "separated" (a direction is known along which the likelihood grows for ever), "unbounded" (a scale or shape
         parameter runs off, as sigma does for data without errors) or "undecided".
     margin : float
-        1 - max_i (1 - lambda_i) s_i x_i'd: positive proves existence. NaN where no proof from the rows is needed.
+        1 - max_i (1 - lambda_i) s_i x_i'd: positive proves existence. NaN where no proof from the rows is needed;
+        where it is not positive a linear programme has decided.
     columns : tuple of str
-        The parameters that the separating direction moves, the strongest first, or the one that runs off.
+        The parameters that the separating directions move, the strongest first, or the one that runs off.
     direction : array of the parameters' shape, or None
-        The separating direction in their units.
+        A separating direction in their units, along which every row gets ahead that can.
+    kind : str
+        "complete" (every row is fitted perfectly in the limit), "quasi" (some are not) or "" if nothing separates.
+    rows : int
+        How many rows the direction separates strictly; for classes: from one of the other classes at least.
+    limit : array of the parameters' shape, or None
+        Finite parameters that fit the other rows as the limit does; 0 where no row is left to tell.
     """
 
     verdict: str
     margin: float
     columns: tuple[str, ...] = ()
     direction: Vector | None = None
+    kind: str = ""
+    rows: int = 0
+    limit: Vector | None = None
 
 
 def judge_existence(
-    objective: Objective,
-    params: Vector,
-    step: Vector,
-    condition: float,
-    precision: Precision,
-    space: Standardisation,
-    names: tuple[str, ...],
+    objective: Objective, params: Vector, step: Vector, condition: float, precision: Precision
 ) -> Separation:
     """The verdict from the Newton step at `params`, made of the gradient and the information there.
 
@@ -64,22 +75,5 @@ def judge_existence(
     gain, least, most = objective.scan(params, step)
     margin = 1.0 - gain
     rounding = _ROUNDING[precision] * max(abs(least), abs(most)) + _ROUNDING["double"]  # of H and of g
-    if margin > max(_MARGIN, 1e3 * condition * rounding):
-        return Separation("exists", margin)
-    direction = objective.separating(step)
-    if direction is None:
-        return Separation("undecided", margin)
-    return Separation("separated", margin, _moved(direction, space, names), space.to_user(direction))
-
-
-def _moved(direction: Vector, space: Standardisation, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The parameters that a direction moves, the strongest first.
-
-    Columns are compared in the coordinates of the fit, where they have the same spread. The intercept has to move in
-    the user's as well: in either alone it only makes up for where the columns have their zero.
-    """
-    moves = np.abs(direction)
-    if space.intercept:
-        first = slice(None, None, len(moves) // space.equations)
-        moves[first] = np.minimum(moves[first], np.abs(space.to_user(direction)[first]))
-    return tuple(names[j] for j in np.argsort(-moves) if moves[j] > _MOVED * moves.max())
+    proved = margin > max(_MARGIN, 1e3 * condition * rounding)
+    return Separation("exists" if proved else "undecided", margin)

@@ -7,7 +7,7 @@ import difflib
 
 from mlefast.errors import OptionError
 
-from .base import Likelihood, Totals, Vector, tally
+from .base import ROUNDING, Likelihood, Totals, Vector, tally
 from .bernoulli import Bernoulli
 from .categorical import Categorical, require_codes
 from .gamma import Gamma
@@ -40,6 +40,7 @@ def find_likelihood(likelihood: str | Likelihood) -> Likelihood:
 
 
 __all__ = [
+    "ROUNDING",
     "Bernoulli",
     "Categorical",
     "Gamma",

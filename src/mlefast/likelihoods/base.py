@@ -16,6 +16,7 @@ from mlefast.errors import DataError
 Vector = NDArray[np.float64]
 Amount = TypeVar("Amount", float, Vector)  # of all rows, or of each
 
+ROUNDING = 1e-9  # relative to the sum of its absolute terms, what counts as zero in x'd
 _CHUNK = 1 << 16  # values of y that are looked at together
 
 
@@ -81,6 +82,10 @@ class Likelihood:
     def mean(self, eta: Vector) -> Vector:
         """E[y | eta]."""
         raise NotImplementedError
+
+    def mean_in_limit(self, eta: Vector, along: Vector, terms: Vector) -> Vector:
+        """E[y | eta + t along] for t to infinity; `along` is zero up to rounding, of the size that `terms` tell."""
+        return self.mean(eta + np.where(np.abs(along) <= ROUNDING * terms, 0.0, np.copysign(np.inf, along)))
 
     def linear(self, mean: float) -> float:
         """The eta of a constant mean, where a fit starts."""

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from mlefast import _core
 from mlefast.errors import DataError, LabelWarning
 
-from .base import Likelihood, Vector
+from .base import ROUNDING, Likelihood, Vector
 
 _MOST_CLASSES = 10_000
 _COUNTED = 1 << 20  # range of whole numbers up to which each gets a place in a table
@@ -140,9 +140,25 @@ class Categorical(Likelihood):
         array of shape (n, K), float64
             Probabilities, the first class's first.
         """
-        full = np.pad(eta, ((0, 0), (1, 0)))
-        shares = np.exp(full - full.max(axis=1, keepdims=True))
-        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+        return _shares(_with_reference(eta))
+
+    def mean_in_limit(self, eta: Vector, along: Vector, terms: Vector) -> Vector:
+        """The probability of each class in the limit: of those that are ahead along the direction only.
+
+        Parameters
+        ----------
+        eta, along, terms : arrays of shape (n, K - 1), float64
+            Linear predictors, x'd of a direction d for each class, and the sums of the absolute terms of that.
+
+        Returns
+        -------
+        array of shape (n, K), float64
+            Probabilities, the first class's first.
+        """
+        steps = _with_reference(along)
+        rounding = ROUNDING * 2.0 * terms.max(axis=1, keepdims=True)
+        behind = steps < steps.max(axis=1, keepdims=True) - rounding
+        return _shares(np.where(behind, -np.inf, _with_reference(eta)))
 
     def counts(self, y: NDArray[Any], weights: NDArray[Any] | None, classes: int) -> Vector:
         """The sum of the weights of each class, from their codes."""
@@ -199,6 +215,16 @@ class Categorical(Likelihood):
             )
         require_codes(codes, "y", wide.shape[1] + 1)
         return _core.softmax_terms(wide, codes)
+
+
+def _with_reference(eta: Vector) -> Vector:
+    """The linear predictors of all classes, that of the first being zero."""
+    return np.pad(eta, ((0, 0), (1, 0)))
+
+
+def _shares(eta: Vector) -> Vector:
+    shares = np.exp(eta - eta.max(axis=1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
 
 def require_codes(y: NDArray[Any], name: str, classes: int) -> None:

@@ -14,6 +14,7 @@ from mlefast import _core
 
 from .base import Amount, Likelihood, Totals, Vector, refuse, require_numbers
 
+_LARGE_EXCESS = 1e12
 _LEAST_SCALE = 1e-100  # of a perfect fit, whose likelihood has no maximum
 
 
@@ -80,6 +81,8 @@ class Gamma(Likelihood):
         excess = (loss - totals.constant) / totals.nobs - 1.0
         if not excess > _LEAST_SCALE:
             return _LEAST_SCALE
+        if excess > _LARGE_EXCESS:  # there log(nu) - psi(nu) = log(nu) + 1 / nu + Euler's constant
+            return float(excess + math.log(excess) - np.euler_gamma)
         # Minka's approximation of the inverse, "Estimating a Gamma distribution" (2002)
         root, beyond = math.hypot(excess - 3.0, math.sqrt(24.0 * excess)), excess - 3.0
         nu: float = 2.0 / (root + beyond) if beyond > 0.0 else (root - beyond) / (12.0 * excess)  # neither cancels

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """From parameters to moments: the negative log-likelihood, its gradient and its Hessian."""
 
+from mlefast.likelihoods import ROUNDING
+
 from .base import RowsObjective
 from .blocks import BlockRows
 from .doubled import Doubled, add, multiply, sum_rows, two_product, two_sum
@@ -9,17 +11,21 @@ from .jeffreys import JeffreysObjective
 from .memory import MemoryObjective
 from .passes import Passes
 from .piecewise import MemoryPiecewise, PiecewiseLinear, total
-from .protocol import Matrix, Moments, Objective, Precision, Vector
+from .protocol import LeadObjective, Leads, Matrix, Moments, Objective, Precision, Vector
+from .restricted import RestrictedSoftmax
 from .ridge import RidgeObjective
 from .shape import ShapeObjective
 from .softmax import SoftmaxObjective
 from .standardisation import Standardisation, standardise
 
 __all__ = [
+    "ROUNDING",
     "BlockRows",
     "Doubled",
     "Information",
     "JeffreysObjective",
+    "LeadObjective",
+    "Leads",
     "Matrix",
     "MemoryObjective",
     "MemoryPiecewise",
@@ -29,6 +35,7 @@ __all__ = [
     "PiecewiseLinear",
     "Precision",
     "ProductInformation",
+    "RestrictedSoftmax",
     "RidgeObjective",
     "RowsObjective",
     "ShapeObjective",

@@ -20,15 +20,15 @@ from mlefast.data import Design, require_finite
 from .blocks import BlockRows
 from .information import Information, ProductInformation
 from .passes import Passes
-from .protocol import Matrix, Moments, Precision, Vector
+from .protocol import Leads, Matrix, Moments, Precision, Vector
 from .scores import Scores, parts, sums_by_code
 from .standardisation import Standardisation
 
+_CACHED = 1 << 16  # numbers that stay in the cache while something is computed from them
 _NEGLIGIBLE = (1e-3, 1e-9)  # shares of the largest part of a step below which parts are tried without
 _UNIT = 2.0**-53  # the relative error of an operation
 _CHAIN = 140.0  # roundings of a sum within a tile, of its terms and their factors
 _LEAF = 8.0  # roundings of a leaf, relative to d2
-_ROUNDING = 1e-9  # relative to the sum of its absolute terms, what counts as zero in x'd
 
 
 Sums = tuple[float, Vector | None, Matrix | None, bool, float]  # and whether all is finite, and the reach
@@ -110,7 +110,9 @@ class RowsObjective(ABC):
         """
         lengths = np.sqrt(np.abs(diagonal))
         chain = _CHAIN + math.log2(max(1.0, self.rows / _CHAIN))
-        terms = float(lengths @ np.abs(params)) + float(lengths.max(initial=0.0)) * (self._unit + self._reach)
+        # sqrt(sum d2) is the length of the ones; where they are no column, that of the longest stands for it
+        ones = lengths[:: self._columns] if self._space is not None and self._space.intercept else lengths
+        terms = float(lengths @ np.abs(params)) + float(ones.max(initial=0.0)) * (self._unit + self._reach)
         return _UNIT * lengths * (chain * math.sqrt(self.nobs) + (self._columns + _LEAF) * terms)
 
     @abstractmethod
@@ -170,20 +172,32 @@ class RowsObjective(ABC):
 
     def _separates(self, direction: Vector) -> bool:
         grows = False
-        for rows, x in self.blocks():
-            for leads, terms in self._leads(rows, x, direction):
-                if (leads < -_ROUNDING * terms).any():
-                    return False
-                grows = grows or bool((leads > _ROUNDING * terms).any())
+        for leads in self.leads(direction[:, np.newaxis]):
+            if leads.behind.any():
+                return False
+            grows = grows or bool(leads.ahead.any())
         return grows
 
+    def leads(self, directions: Matrix) -> Iterator[Leads]:
+        """One pass: how far the labels get ahead along some directions, of shape (size, directions)."""
+        for rows, x in self.blocks():
+            yield from self._leads(rows, x, directions)
+
     @abstractmethod
-    def _leads(
-        self, rows: NDArray[np.intp], x: NDArray[np.float64], direction: Vector
-    ) -> Iterator[tuple[Vector, Vector]]:
-        """How far each row gets ahead along the direction, for the better where positive, and the sums of the absolute
-        terms of that.
-        """
+    def _leads(self, rows: NDArray[np.intp], x: Matrix, directions: Matrix) -> Iterator[Leads]:
+        """Those of some rows."""
+
+    @abstractmethod
+    def lead_vectors(self, ids: NDArray[np.intp]) -> tuple[Matrix, NDArray[np.bool_]]:
+        """The vectors a whose products with a direction are these leads, and which of them must be zero."""
+
+    @abstractmethod
+    def total_lead(self) -> Vector:
+        """One pass: the sum of the vectors of all leads but those that must be zero, each scaled to size 1."""
+
+    def row_of(self, ids: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The rows that leads belong to."""
+        return ids
 
     @abstractmethod
     def scores(
@@ -216,13 +230,23 @@ class RowsObjective(ABC):
     def blocks(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
         """Rows that are not absent, and their x in the coordinates of the parameters, with ones for the intercept."""
         self._count_pass(0)
-        size, columns = self._columns, self._design.columns
-        for rows, block in self._design.blocks(self._step):
+        for rows, block in self._design.blocks(self._step, _CACHED):
             index = np.arange(rows.start, rows.stop, rows.step)
-            x = np.ones((block.shape[0], size))
-            x[:, size - columns :] = block
-            if self._space is not None:
-                x[:, size - columns :] -= self._space.centre
-                x[:, size - columns :] *= self._space.scale
             present = slice(None) if self._absent is None else ~self._absent[index]
-            yield index[present], x[present]
+            yield index[present], self._in_coordinates(block[present])
+
+    def _some_rows(self, rows: NDArray[np.intp]) -> Matrix:
+        """The x of these rows, in the coordinates of the parameters, with ones for the intercept."""
+        groups = [group[rows] for group in self._design.groups]
+        block = np.concatenate(groups, axis=1, dtype=np.float64) if groups else np.zeros((len(rows), 0))
+        return self._in_coordinates(block)
+
+    def _in_coordinates(self, block: Matrix) -> Matrix:
+        size, columns = self._columns, self._design.columns
+        x = np.ones((block.shape[0], size))
+        inner = x[:, size - columns :]
+        if self._space is None:
+            inner[:] = block
+        else:
+            np.multiply(np.subtract(block, self._space.centre, out=inner), self._space.scale, out=inner)
+        return x

@@ -19,7 +19,7 @@ from mlefast.likelihoods import Likelihood, Totals
 from .base import RowsObjective, Sums
 from .blocks import BlockRows
 from .information import Information
-from .protocol import Matrix, Moments, Vector
+from .protocol import Leads, Matrix, Moments, Vector
 from .standardisation import Standardisation
 
 _FITTED_EXACTLY = (
@@ -83,10 +83,11 @@ class MemoryObjective(RowsObjective):
 
     def _at_scale(self, scale: float, loss: float, gradient: Vector | None, hessian: Matrix | None) -> Moments:
         nll, slope, curvature = self._likelihood.at_scale(loss, self._totals, scale)
-        if gradient is not None and slope != 1.0:
-            gradient = gradient * slope
-        if hessian is not None and curvature != 1.0:
-            hessian = hessian * curvature
+        with np.errstate(over="ignore"):
+            if gradient is not None and slope != 1.0:
+                gradient = gradient * slope
+            if hessian is not None and curvature != 1.0:
+                hessian = hessian * curvature
         return Moments(nll, gradient, hessian, loss, scale)
 
     def _sums(self, moments: Moments) -> tuple[Vector | None, Matrix | None]:
@@ -116,8 +117,9 @@ class MemoryObjective(RowsObjective):
         """The moments after a step if the loss is quadratic."""
         gradient, hessian = self._sums(moments)
         assert gradient is not None and hessian is not None
-        change = hessian @ step
-        loss = moments.loss + float(gradient @ step) + 0.5 * float(step @ change)
+        with np.errstate(over="ignore", invalid="ignore"):
+            change = hessian @ step
+            loss = moments.loss + float(gradient @ step) + 0.5 * float(step @ change)
         return self._scaled(loss, gradient + change, hessian)
 
     def scores(
@@ -186,10 +188,21 @@ class MemoryObjective(RowsObjective):
         self._count_pass(0)
         return self._rows.scan(params, direction, self._leaf, self._threads)
 
-    def _leads(
-        self, rows: NDArray[np.intp], x: NDArray[np.float64], direction: Vector
-    ) -> Iterator[tuple[Vector, Vector]]:
+    def _leads(self, rows: NDArray[np.intp], x: Matrix, directions: Matrix) -> Iterator[Leads]:
         """By s x'd; a row that has no open side must stand still."""
-        sides = self._likelihood.sides(self._y[rows])
-        along = x @ direction
-        yield np.where(sides == 0.0, -np.abs(along), sides * along), np.abs(x) @ np.abs(direction)
+        sides = self._likelihood.sides(self._y[rows])[:, np.newaxis]
+        along = x @ directions
+        yield Leads(rows, np.where(sides == 0.0, -np.abs(along), sides * along), np.abs(x) @ np.abs(directions))
+
+    def lead_vectors(self, ids: NDArray[np.intp]) -> tuple[Matrix, NDArray[np.bool_]]:
+        """S x; or x itself of rows that have no open side."""
+        sides = self._likelihood.sides(self._y[ids])
+        return np.where(sides == 0.0, 1.0, sides)[:, np.newaxis] * self._some_rows(ids), sides == 0.0
+
+    def total_lead(self) -> Vector:
+        """The sum of s x / max_j |x_j|."""
+        total = np.zeros(self.size)
+        for rows, x in self.blocks():
+            size = np.abs(x).max(axis=1, initial=1e-300)
+            total += (self._likelihood.sides(self._y[rows]) / size) @ x
+        return total

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mlefast.likelihoods import ROUNDING
 
 from .passes import Passes
 
@@ -46,6 +49,24 @@ class Moments:
             hessian=None if self.hessian is None else self.hessian + np.diag(curvature),
             loss=self.loss + value,
         )
+
+
+class Leads(NamedTuple):
+    """How far labels get ahead along some directions, in numbered comparisons: a row's, or of a row with a class."""
+
+    ids: NDArray[np.intp]  # of shape (comparisons,)
+    values: Matrix  # of shape (comparisons, directions); where the likelihood falls either way, minus the size
+    terms: Matrix  # the sums of the absolute terms of the values, which tell what is rounding
+
+    @property
+    def ahead(self) -> NDArray[np.bool_]:
+        """Where the likelihood grows for ever."""
+        return self.values > ROUNDING * self.terms
+
+    @property
+    def behind(self) -> NDArray[np.bool_]:
+        """Where it falls."""
+        return self.values < -ROUNDING * self.terms
 
 
 class Objective(Protocol):
@@ -93,4 +114,24 @@ class Objective(Protocol):
 
     def separating(self, step: Vector) -> Vector | None:
         """The step without its negligible parts if the likelihood grows along it for ever, otherwise None."""
+        ...
+
+
+class LeadObjective(Objective, Protocol):
+    """An objective of rows that can be separated: each comparison has a vector a, and along d it gets ahead by a'd."""
+
+    def leads(self, directions: Matrix) -> Iterator[Leads]:
+        """One pass: how far the labels get ahead along some directions, of shape (size, directions)."""
+        ...
+
+    def lead_vectors(self, ids: NDArray[np.intp]) -> tuple[Matrix, NDArray[np.bool_]]:
+        """The vectors of these comparisons, and for which of them a'd must be zero."""
+        ...
+
+    def total_lead(self) -> Vector:
+        """One pass: the sum of the vectors whose a'd may be positive, each scaled to size 1."""
+        ...
+
+    def row_of(self, ids: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The rows that comparisons belong to."""
         ...

@@ -15,7 +15,7 @@ from mlefast.data import Design
 
 from .base import RowsObjective, Sums
 from .information import Information, ProductInformation
-from .protocol import Matrix, Moments, Vector
+from .protocol import Leads, Matrix, Moments, Vector
 from .standardisation import Standardisation
 
 _LEADS = 1 << 20  # rows times classes that are looked at together
@@ -96,18 +96,55 @@ class SoftmaxObjective(RowsObjective):
         self._count_pass(0)
         return self._softmax.scan(self._by_class(params), self._by_class(direction), self._threads)
 
-    def _leads(
-        self, rows: NDArray[np.intp], x: NDArray[np.float64], direction: Vector
-    ) -> Iterator[tuple[Vector, Vector]]:
-        """The label's step less that of each class."""
-        count = max(1, _LEADS // self._classes)
-        d = self._by_class(direction).T
+    def _leads(self, rows: NDArray[np.intp], x: Matrix, directions: Matrix) -> Iterator[Leads]:
+        """The label's step less that of each other class; numbered by rows times classes."""
+        count = max(1, _LEADS // (self._classes * directions.shape[1]))
         for first in range(0, len(rows), count):
             part = slice(first, first + count)
-            labels = (np.arange(len(rows[part])), self._y[rows[part]].astype(np.intp))
-            steps, terms = (np.pad(a @ b, ((0, 0), (1, 0))) for a, b in ((x[part], d), (np.abs(x[part]), np.abs(d))))
-            leads, sums = steps[labels][:, np.newaxis] - steps, terms[labels][:, np.newaxis] + terms
-            yield leads.ravel(), sums.ravel()
+            others = self._rivals(rows[part], x[part])
+            ids = (rows[part] * self._classes)[:, np.newaxis] + np.arange(self._classes)
+            values, terms = self._compare(rows[part], x[part], directions)
+            yield Leads(ids[others], values[others], terms[others])
+
+    def _compare(self, rows: NDArray[np.intp], x: Matrix, directions: Matrix) -> tuple[Matrix, Matrix]:
+        """By how much the label gets ahead of each class, and the sums of the absolute terms of that; both of shape
+        (rows, classes, directions).
+        """
+        d = directions.reshape(self._classes - 1, self._columns, -1)
+        labels = (np.arange(len(rows)), self._y[rows].astype(np.intp))
+        steps, terms = (
+            np.pad(np.stack([a @ part for part in b], axis=1), ((0, 0), (1, 0), (0, 0)))
+            for a, b in ((x, d), (np.abs(x), np.abs(d)))
+        )
+        return steps[labels][:, np.newaxis] - steps, terms[labels][:, np.newaxis] + terms
+
+    def _rivals(self, rows: NDArray[np.intp], x: Matrix) -> NDArray[np.bool_]:
+        """The classes that each row's label is compared with: all the others. Of shape (rows, classes)."""
+        others = np.ones((len(rows), self._classes), dtype=np.bool_)
+        others[np.arange(len(rows)), self._y[rows].astype(np.intp)] = False
+        return others
+
+    def row_of(self, ids: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The rows that leads belong to."""
+        return ids // self._classes
+
+    def lead_vectors(self, ids: NDArray[np.intp]) -> tuple[Matrix, NDArray[np.bool_]]:
+        """X in the place of the label's parameters and -x in that of the other class's."""
+        rows, others = np.divmod(ids, self._classes)
+        place, x = np.arange(len(ids)), self._some_rows(rows)
+        vectors = np.zeros((len(ids), self._classes, self._columns))
+        vectors[place, self._y[rows].astype(np.intp)] += x
+        vectors[place, others] -= x
+        return vectors[:, 1:].reshape(len(ids), self.size), np.zeros(len(ids), dtype=np.bool_)
+
+    def total_lead(self) -> Vector:
+        """The sum of these vectors for all rows and classes, each divided by max_j |x_j|."""
+        total = np.zeros((self._classes, self._columns))
+        for rows, x in self.blocks():
+            shares = -self._rivals(rows, x).astype(np.float64)
+            shares[np.arange(len(rows)), self._y[rows].astype(np.intp)] = -shares.sum(axis=1)
+            total += (shares / np.abs(x).max(axis=1, initial=1e-300, keepdims=True)).T @ x
+        return total[1:].ravel()
 
     def coordinates(self, params: Vector) -> ProductInformation:
         """The information as if all rows had the probabilities of one without covariates.

@@ -43,17 +43,19 @@ class Standardisation:
 
     def to_user(self, params: Vector) -> Vector:
         """Parameters of the columns as the user gave them: a linear map."""
-        answer = params.reshape(self.equations, -1) * self._scales
-        if self.intercept:
-            answer[:, 0] -= answer[:, 1:] @ self.centre
+        with np.errstate(over="ignore", invalid="ignore"):  # of parameters so large that nothing can be fitted there
+            answer = params.reshape(self.equations, -1) * self._scales
+            if self.intercept:
+                answer[:, 0] -= answer[:, 1:] @ self.centre
         return answer.ravel()
 
     def from_user(self, params: Vector) -> Vector:
         """The inverse of `to_user`."""
         answer = params.reshape(self.equations, -1).copy()
-        if self.intercept:
-            answer[:, 0] += answer[:, 1:] @ self.centre
-        return np.divide(answer, self._scales).ravel()
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self.intercept:
+                answer[:, 0] += answer[:, 1:] @ self.centre
+            return np.divide(answer, self._scales).ravel()
 
     def covariance_to_user(self, covariance: Matrix) -> Matrix:
         """J C J' with J the matrix of `to_user`."""

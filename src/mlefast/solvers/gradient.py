@@ -10,11 +10,14 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import numpy as np
+
 from mlefast.objective import Moments, Objective, Vector
 
 from .irls import expand, irls
 from .protocol import Iteration, Progress, Solution
 
+_TRIALS = 20  # of aims, should the gradient misjudge the distance
 _GROWTH = 1.25  # of the step after one that was short enough
 
 
@@ -34,17 +37,18 @@ def gradient_descent(
     Teboulle 2009).
     """
     point, aim, taken = start, tol, 0
-    while True:
+    for _ in range(_TRIALS):
         point, more = _descend(objective, point, aim, max_iter - taken, progress)
         taken += more
         _, _, distance = expand(objective, point, "double")
-        if distance <= tol or taken >= max_iter:
+        if distance <= tol or taken >= max_iter or math.isinf(distance):
             break
         aim *= 0.1 * tol / distance  # the gradient has misjudged the distance by so much
     solution = irls(objective, point, tol=tol, max_iter=0)
     return dataclasses.replace(solution, iterations=taken)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of far starts, from which steps are halved until they help
 def _descend(
     objective: Objective, start: Vector, aim: float, most: int, progress: Progress | None
 ) -> tuple[Vector, int]:
@@ -52,6 +56,8 @@ def _descend(
     here = ahead = start
     there, momentum = objective.moments(start, 1), 1.0
     step, last = 1.0 / objective.nobs, math.nan
+    if not math.isfinite(there.nll):  # nothing to go by
+        return start, 0
     for taken in range(most):
         gradient = _gradient(there)
         size = float(gradient @ gradient)
@@ -76,6 +82,8 @@ def _descend(
         step *= _GROWTH
         ahead = here + inertia * (here - before)
         there = found if inertia == 0.0 else objective.moments(ahead, 1)
+        if not math.isfinite(there.nll):
+            ahead, there, momentum = here, found, 1.0
     return here, most
 
 

@@ -62,6 +62,8 @@ def irls(
         moments = objective.moments(params, 1)
         step, distance = decrement(information, _gradient(moments))
         expansion = Expansion(params, information, step, precision)
+    if not math.isfinite(moments.nll):  # nothing to go by
+        return Solution(params, moments, expansion, math.inf, iterations, False)
     step, rough = expansion.step, information is not None or expansion.precision != objective.precision
     while True:
         if progress is not None:
@@ -127,6 +129,9 @@ def expand(objective: Objective, params: Vector, precision: Precision) -> tuple[
 def _expansion(
     objective: Objective, params: Vector, moments: Moments, precision: Precision
 ) -> tuple[Moments, Expansion, float]:
+    if not math.isfinite(moments.nll):
+        zero = np.zeros(objective.size)
+        return moments, Expansion(params, Information(np.diag(zero)), zero, precision), math.inf
     information = information_of(objective, moments)
     if precision == "mixed" and not (information.kept.all() and information.condition <= _TRUSTED):
         return expand(objective, params, "double")

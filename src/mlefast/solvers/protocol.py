@@ -7,7 +7,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from mlefast.objective import Information, Moments, Objective, Precision, Vector
+
+_LONGEST = 1e150  # of the parts of a step, whose squares are numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +73,7 @@ def information_of(objective: Objective, moments: Moments) -> Information:
 
 def decrement(information: Information, gradient: Vector) -> tuple[Vector, float]:
     """The Newton step -H^-1 g and the decrement sqrt(g' H^-1 g)."""
-    step = -information.solve(gradient)
-    return step, math.sqrt(max(0.0, -float(gradient @ step)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        step = np.clip(-information.solve(gradient), -_LONGEST, _LONGEST)
+        square = -float(gradient @ step)
+    return step, math.inf if math.isnan(square) else math.sqrt(max(0.0, square))
