@@ -46,12 +46,19 @@ ALLOWED = {
     "existence": {"objective", "solvers", "inference", "model"},
     "penalised": {"errors", "objective", "penalties", "solvers", "model", "search"},
     "refinement": {"_core", "likelihoods", "objective", "solvers", "model"},
+    "sandwich": {"errors", "data", "likelihoods", "objective", "model", "options"},
     "limit": {"objective", "solvers", "inference", "model", "existence", "penalised", "refinement"},
-    "assessment": {"objective", "solvers", "inference", "model", "existence", "limit", "penalised", "refinement"},
+    "assessment": {
+        "objective", "solvers", "inference", "model", "existence", "limit", "penalised", "refinement", "sandwich",
+    },
     "advice": {"errors", "data", "result"},
     "again": {
         "_core", "errors", "likelihoods", "objective", "observations", "options", "predictors", "model", "result",
     },
+    "comparison": {
+        "errors", "data", "inference", "likelihoods", "objective", "observations", "options", "model", "result", "again",
+    },
+    "robust": {"errors", "likelihoods", "objective", "again", "result", "sandwich"},
     "profile": {"again", "errors", "likelihoods", "objective", "penalties", "solvers", "options", "model", "result"},
     "diagnostics": {
         "_core", "again", "errors", "data", "likelihoods", "objective", "penalties", "options", "predictors", "result",
@@ -59,7 +66,7 @@ ALLOWED = {
     },
     "quantile_fit": {"errors", "data", "likelihoods", "objective", "solvers", "inference", "model", "assessment"},
     "fit": {
-        "_core", "errors", "likelihoods", "penalties", "penalised", "solvers", "observations", "options", "model", "assessment", "advice",
+        "_core", "errors", "likelihoods", "penalties", "penalised", "solvers", "observations", "options", "model", "sandwich", "assessment", "advice",
         "quantile_fit", "result",
     },
     "formula": {"errors", "data", "likelihoods", "penalties", "solvers", "options", "predictors", "result", "fit"},

@@ -131,9 +131,9 @@ OPTIONS = {
     "alpha as text": (lambda: mlefast.fit(X, Y).conf_int("5"), r"alpha='5' must be a number between 0 and 1"),
     "alpha": (lambda: mlefast.fit(X, Y).conf_int(5), r"alpha=5 must be a number between 0 and 1"),
     "order as array": (lambda: mlefast.evaluate(X, Y, np.zeros(4), order=np.array([1, 2])), r"must be 0, 1 or 2"),
-    "covariance": (lambda: mlefast.fit(X, Y, covariance="HC3"), r"possible: fisher"),
-    "groups": (lambda: mlefast.fit(X, Y, groups=Y), r"groups"),
-    "weight_kind": (lambda: mlefast.fit(X, Y, weight_kind="analytic"), r"possible: frequency"),
+    "covariance": (lambda: mlefast.fit(X, Y, covariance="HC4"), r"possible: fisher"),
+    "groups": (lambda: mlefast.fit(X, Y, groups=Y, covariance="HC0"), r"groups"),
+    "weight_kind": (lambda: mlefast.fit(X, Y, weight_kind="analytic"), r"possible: frequency, precision, sampling"),
     "order": (lambda: mlefast.evaluate(X, Y, np.zeros(4), order=3), r"0, 1 or 2"),
     "scale": (lambda: mlefast.evaluate(X, Y, np.zeros(4), scale=2.0), r"no scale"),
 }

@@ -421,6 +421,7 @@ def test_options_reach_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
         "tol": 1e-5,
         "max_iter": 77,
         "covariance": "fisher",
+        "groups": None,
         "threads": 1,
         "progress": lambda iteration: None,
     }

@@ -39,6 +39,7 @@ PAGES = sorted((Path(mlefast.__file__).parent / "likelihoods").glob("*.py"))
 LIKELIHOODS = [f"likelihoods.{page.stem}" for page in PAGES if ">>>" in page.read_text()]
 MODULES = [
     *LIKELIHOODS,
+    "comparison",
     "config",
     "diagnostics.bootstrap",
     "diagnostics.diagnose",
@@ -49,12 +50,14 @@ MODULES = [
     "evaluate",
     "fit",
     "formula",
+    "inference.multiple",
     "penalties.firth",
     "penalties.ridge",
     "plot",
     "profile",
     "report",
     "result",
+    "robust",
 ]
 
 

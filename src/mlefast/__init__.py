@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .comparison import likelihood_ratio_test, score_test
 from .config import __version__, show_config
 from .errors import (
     ConvergenceWarning,
@@ -23,6 +24,7 @@ from .errors import (
 from .evaluate import Evaluation, evaluate, likelihood, loglik, nll
 from .fit import fit
 from .formula import fit_formula
+from .inference import HypothesisTest, adjust_pvalues
 from .likelihoods import (
     Bernoulli,
     Categorical,
@@ -38,6 +40,7 @@ from .penalties import Firth, Ridge
 from .predictors import Prediction
 from .profile import Profile, profile
 from .result import Result
+from .robust import with_covariance
 
 if TYPE_CHECKING:
     from .diagnostics import (
@@ -102,6 +105,7 @@ __all__ = [
     "FormulaError",
     "Gamma",
     "Gaussian",
+    "HypothesisTest",
     "Influence",
     "LabelWarning",
     "Laplace",
@@ -124,6 +128,7 @@ __all__ = [
     "StudentT",
     "UserLikelihood",
     "__version__",
+    "adjust_pvalues",
     "bootstrap",
     "diagnose",
     "dispersion_test",
@@ -133,11 +138,14 @@ __all__ = [
     "influence",
     "information_matrix_test",
     "likelihood",
+    "likelihood_ratio_test",
     "link_test",
     "loglik",
     "marginal_effects",
     "nll",
     "profile",
     "residuals",
+    "score_test",
     "show_config",
+    "with_covariance",
 ]

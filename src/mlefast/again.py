@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mlefast import _core
 from mlefast.errors import DataError, OptionError
 from mlefast.likelihoods import Likelihood, UserLikelihood
-from mlefast.objective import Information, Moments, RowsObjective, Vector
+from mlefast.objective import Information, Moments, RowsObjective, ShapeObjective, Vector
 
 from .model import Model, specify
 from .observations import observe
@@ -39,15 +39,13 @@ class Block:
 class FittedRows:
     """The data of a fit with its estimate, in the coordinates of the fit; absent rows are left out."""
 
-    def __init__(self, result: Result, model: Model, order: int) -> None:
-        """One pass, of this order; DataError if these are not the data of the fit."""
+    def __init__(self, result: Result, model: Model, order: int, extra: int = 0) -> None:
+        """One pass, of this order; DataError if these are not the data of the fit and `extra` columns after them."""
         self.result = result
         self.model = model
-        objective = model.objective()
-        assert isinstance(objective, RowsObjective)
-        self.objective = objective
-        self.params = self._start()
-        self.moments: Moments = objective.moments(self.params, order)
+        self.objective: RowsObjective | ShapeObjective = model.objective()
+        self.params: Vector = self._start(extra)
+        self.moments: Moments = self.objective.moments(self.params, order)
         here = -self.moments.nll
         if not abs(here - result.llf) <= _SAME * max(1.0, abs(result.llf)):
             raise DataError(
@@ -55,15 +53,19 @@ class FittedRows:
                 f"{here:.10g}. Give X, y, weights and offset as they were."
             )
 
-    def _start(self) -> Vector:
-        """The estimate, with zero for what is not determined."""
-        params, model = self.result.params[..., : len(self.model.columns)], self.model
-        if params.size != model.size:
+    def _start(self, extra: int) -> Vector:
+        """The estimate, with zero for what is not determined and for the extra columns."""
+        model = self.model
+        params = np.nan_to_num(self.result.params)[..., : len(model.columns) - extra]
+        if params.size + extra * model.equations != model.size:
             raise DataError(
-                f"these are not the data of the fit: they make {model.size} parameters, the fit has {params.size}. "
-                "Give X and y as they were."
+                f"these are not the data of the fit: they make {model.size - extra * model.equations} parameters, the "
+                f"fit has {params.size}. Give X and y as they were."
             )
-        return model.coordinates.from_user(np.nan_to_num(params).ravel())
+        last = params.shape[-1] - model.estimated  # of the coefficients
+        zeros = np.zeros((*params.shape[:-1], extra))
+        wider = np.concatenate([params[..., :last], zeros, params[..., last:]], axis=-1)
+        return model.coordinates.from_user(wider.ravel())
 
     @property
     def likelihood(self) -> Likelihood:
@@ -78,12 +80,13 @@ class FittedRows:
     @cached_property
     def information(self) -> Information:
         """The observed information of the loss, without its scale; after a pass of order 2."""
-        assert self.moments.hessian is not None
+        assert self.moments.hessian is not None and isinstance(self.objective, RowsObjective)
         return Information(self.moments.hessian / self.objective.unit(self.moments), convex=self.objective.convex)
 
     def blocks(self) -> Iterator[Block]:
         """The rows, some at a time. Equal rows have the same eta to the last bit."""
         data = self.model.data
+        assert isinstance(self.objective, RowsObjective)
         params = self.params.reshape(self.objective.equations, -1)
         for index, x in self.objective.blocks():
             eta = np.column_stack([(x * b).sum(axis=1) for b in params])
@@ -112,13 +115,55 @@ def read_again(
     offset: Any = None,
     exposure: Any = None,
     missing: str = "raise",
+    groups: Any = None,
     threads: int | None = None,
 ) -> FittedRows:
     """The rows of a fit, after a pass of this order over them; DataError if they are not those of the fit."""
+    return _read(result, result.family, X, y, order, threads, weights, offset, exposure, missing, groups)
+
+
+def read_at_estimate(
+    result: Result,
+    X: Any,
+    y: Any,
+    *,
+    order: int = 0,
+    weights: Any = None,
+    offset: Any = None,
+    exposure: Any = None,
+    missing: str = "raise",
+    threads: int | None = None,
+) -> FittedRows:
+    """The same with the shape parameters known, for what looks at rows; OptionError if coefficients are infinite."""
     require_finite_params(result, "residuals and what follows from them")
-    likelihood = result.family_at_estimate
+    return _read(result, result.family_at_estimate, X, y, order, threads, weights, offset, exposure, missing, None)
+
+
+def _read(
+    result: Result,
+    likelihood: Likelihood,
+    X: Any,
+    y: Any,
+    order: int,
+    threads: int | None,
+    weights: Any,
+    offset: Any,
+    exposure: Any,
+    missing: str,
+    groups: Any,
+) -> FittedRows:
     design, offset = read_columns(result, X, offset)
-    data = observe(design, y, likelihood, weights=weights, offset=offset, exposure=exposure, missing=missing)
+    data = observe(
+        design,
+        y,
+        likelihood,
+        weights=weights,
+        weight_kind=result.weight_kind,
+        offset=offset,
+        exposure=exposure,
+        missing=missing,
+        groups=groups if result.encoder is None else result.encoder.groups(X, groups),
+    )
     return FittedRows(result, specify(data, likelihood, result.intercept, resolve_threads(threads)), order)
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mlefast.inference import certify, find_aliases, spans_constant
-from mlefast.objective import Information, Matrix, RowsObjective, ShapeObjective
+from mlefast.objective import RowsObjective, ShapeObjective
 from mlefast.solvers import Solution, irls
 
 from .existence import judge
@@ -17,6 +17,7 @@ from .limit import column_rank, find_limit
 from .model import Model
 from .penalised import Prior, added, effective_parameters
 from .refinement import as_found, in_doubt, refine
+from .sandwich import covariance_matrix
 
 _SAMPLE_ROWS = 2048
 
@@ -89,11 +90,14 @@ def assess(
     freedom = model.data.nobs - (columns.rank if effective is None else effective)
     correction = (model.data.nobs / freedom if freedom > 0.0 else math.nan) if corrected else 1.0
     spread, ratio = root @ root.T * correction, None
-    if covariance == "HC0":
+    if covariance != "fisher":
         modelled = spread.diagonal()
-        spread = root @ _meat(objective, solution, information) @ root.T
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.sqrt(spread.diagonal() / modelled).reshape(model.shape)
+        spread = covariance_matrix(covariance, model, objective, solution.params, solution.moments, information)
+        if covariance == "expected":
+            spread = spread * correction
+        else:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ratio = np.sqrt(spread.diagonal() / modelled).reshape(model.shape)
     lost = ~determined | vanished
     params = params + ends
     spread[lost] = spread[:, lost] = params[~kept] = np.nan
@@ -112,15 +116,6 @@ def assess(
         "df_effective": effective,
         "penalty_value": 0.0 if prior is None else added(prior, solution),
     }
-
-
-def _meat(objective: RowsObjective | ShapeObjective, solution: Solution, information: Information) -> Matrix:
-    """A' M A with A A' = H^-1 and M the sum of the outer products of the scores, of the sandwich H^-1 M H^-1 (White,
-    Econometrica 1982).
-    """
-    assert isinstance(objective, RowsObjective)
-    root = information.root()
-    return root.T @ objective.outer_products(solution.params, solution.moments) @ root
 
 
 def has_constant(model: Model, objective: RowsObjective | ShapeObjective) -> bool:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlefast.config import __version__, show_config
 from mlefast.errors import DataError, MissingPackageError, MlefastError, MlefastWarning, OptionError
-from mlefast.options import ON_RANK, ON_SEPARATION
+from mlefast.options import COVARIANCES, ON_RANK, ON_SEPARATION, WEIGHT_KINDS
 from mlefast.solvers import SOLVERS, Iteration
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 _PATIENCE = 0.5  # seconds that a fit may take without a word
 _INSTALL = 'pip install "mlefast[cli]"'
 # those that messages of the library name
-_OPTIONS = "likelihood|missing|solver|threads|tol|max_iter|covariance|scale|quantile|on_separation|on_rank"
+_OPTIONS = (
+    "likelihood|missing|groups|weight_kind|solver|threads|tol|max_iter|covariance|scale|quantile|on_separation|on_rank"
+)
 _QUOTES = "\"'"
 _PACKAGES = ("click", "formulaic", "pandas", "pyarrow", "rich")  # what the extra "cli" installs
 
@@ -138,15 +140,23 @@ def _build() -> click.Group:
         show_default=True,
         help="What to do with rows that have a missing value.",
     )
-    @click.option("--weights", metavar="COLUMN", help="Column of frequency weights.")
+    @click.option("--weights", metavar="COLUMN", help="Column of weights.")
+    @click.option(
+        "--weight-kind",
+        type=click.Choice(WEIGHT_KINDS),
+        default="frequency",
+        show_default=True,
+        help="What the weights mean.",
+    )
     @click.option("--offset", metavar="COLUMN", help="Column of known parts of the linear predictor.")
     @click.option("--exposure", metavar="COLUMN", help="Column of amounts to which counts are proportional.")
     @click.option("--quantile", type=float, help="Of the laplace likelihood; default: 0.5, the median.")
     @click.option(
         "--covariance",
-        type=click.Choice(["fisher", "HC0", "iid", "kernel", "bootstrap"]),
-        help="Default: what suits the likelihood.",
+        type=click.Choice(COVARIANCES),
+        help="Default: what suits the likelihood, the weights and the groups.",
     )
+    @click.option("--groups", metavar="COLUMN", multiple=True, help="Column of clusters; twice for two-way ones.")
     @click.option("--scale", type=click.Choice(["corrected", "mle"]), help="Of Gaussian standard errors: n - p or n.")
     @click.option("--ridge", metavar="ALPHA", type=float, help="Add ALPHA / 2 times the sum of squared slopes.")
     @click.option("--firth", is_flag=True, help="Add Jeffreys' prior, which keeps separated labels finite.")
@@ -239,7 +249,9 @@ def _fit(file: str, formula: str, options: dict[str, Any]) -> Result:
 
     options["likelihood"] = _likelihood(find_likelihood(options["likelihood"]), options.pop("quantile"))
     options["penalty"] = _penalty(options.pop("ridge"), options.pop("firth"))
+    options["groups"] = list(options["groups"]) or None
     extra = [options[name] for name in ("weights", "offset", "exposure") if options[name] is not None]
+    extra += options["groups"] or []
     with _warnings_in_lines():
         table = read_table(file, list(dict.fromkeys([*required_columns(formula), *extra])))
         with _ProgressLine() as line:

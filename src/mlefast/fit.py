@@ -32,6 +32,7 @@ from .options import (
 )
 from .penalised import maximise
 from .result import Result
+from .sandwich import read_covariance, read_weight_kind
 
 
 def fit(
@@ -76,8 +77,12 @@ def fit(
         Whether to fit an intercept; it comes first and is named `Intercept`.
     weights : array-like of shape (n,), optional
         How often each row counts; rows of weight zero count as absent.
-    weight_kind : {"frequency"}, default "frequency"
-        What the weights mean.
+    weight_kind : {"frequency", "precision", "sampling"}, default "frequency"
+        What the weights mean. "frequency": a row of weight w is w equal rows; nobs is their sum. "precision": the
+        variance of a row is sigma^2 / w, for Gaussian, as in R's lm; nobs is the number of rows. "sampling": a row was
+        drawn with a probability proportional to 1 / w; nobs is the number of rows, the weights count in units of their
+        mean, and standard errors are a sandwich. There is no likelihood of such a sample, so `llf` is that of the
+        weighted rows, called a pseudo-likelihood, and `aic`, `bic` and `llr_pvalue` are NaN.
     offset : array-like of shape (n,), optional
         Known part of the linear predictor, with coefficient 1.
     exposure : array-like of shape (n,), optional
@@ -99,11 +104,16 @@ def fit(
         number of steps that needs no limit, so `tol`, `max_iter` and `progress` are not for it.)
     max_iter : int, default 100
         Iterations after which to give up, with a warning.
-    covariance : {"fisher", "HC0", "iid", "kernel", "bootstrap"}, optional
-        "fisher", the default but for Laplace: the inverse of the information at the estimate. "HC0": the sandwich
-        H^-1 M H^-1 with M the sum of the outer products of the scores, valid whatever the variance of y (White,
-        Econometrica 50, 1982). For Laplace "iid", its default, "kernel" or "bootstrap": from the density of the errors
-        at zero, the same in all rows or not, or from 200 samples of the rows.
+    covariance : {"fisher", "expected", "HC0", "HC1", "HC2", "HC3", "cluster", "survey", ...}, optional
+        "fisher", the default but for Laplace: the inverse of the information at the estimate, which is the observed
+        one; "expected": of the expected information, as in R's glm, the same where the link is canonical. The others
+        are sandwiches H^-1 M H^-1, valid whatever the variance of y (White, Econometrica 50, 1982), with M the sum of
+        the outer products of the scores, for n observations and p parameters: "HC0" as it is; "HC1" times n / (n - p);
+        "HC2" and "HC3" with each term divided by 1 - h or (1 - h)^2, where h is the row's leverage. "cluster", the
+        default with `groups`: of the scores of groups of rows, times G / (G - 1) (n - 1) / (n - p) for G groups.
+        "survey", the default with sampling weights: times n / (n - 1) or, with `groups`, G / (G - 1). Likelihoods that
+        estimate a shape, and categorical, have no "HC2" and "HC3". For Laplace "iid", its default, "kernel" or
+        "bootstrap": from the density of the errors at zero, the same in all rows or not, or from 200 samples of rows.
     scale : {"corrected", "mle"}, optional
         For Gaussian standard errors sigma^2 = RSS / (n - p), the default, or RSS / n.
     on_separation : {"warn", "raise", "ignore"}, default "warn"
@@ -113,8 +123,9 @@ def fit(
         What to do if columns are linear combinations of others.
     penalty : Ridge or Firth, optional
         What to add to the negative log-likelihood. Not for Laplace, and with `covariance="fisher"` only.
-    groups : None
-        Reserved for clustered covariances.
+    groups : array-like of shape (n,) or (n, 2), frame, or two arrays, optional
+        Labels of any type that say which rows belong together, for `covariance="cluster"` or "survey"; two columns for
+        two-way clusters.
     threads : int, optional
         Default: what the machine, OMP_NUM_THREADS and a container allow. The numbers do not depend on it.
     progress : callable, optional
@@ -164,14 +175,27 @@ def fit(
     """
     began = time.perf_counter()
     family = find_likelihood(likelihood)
-    _require_supported(weight_kind, groups, progress)
-    covariance, corrected = _read_covariance(family, covariance), _read_scale(family, scale)
+    _require_callable(progress)
+    weight_kind = read_weight_kind(family, weight_kind)
+    covariance = read_covariance(family, covariance, groups is not None, weight_kind)
+    corrected = _read_scale(family, scale)
     require_choice("on_separation", on_separation, ON_SEPARATION)
     require_choice("on_rank", on_rank, ON_RANK)
     penalty = read_penalty(penalty, family, covariance)
     tol, max_iter, intercept = read_tol(tol), read_max_iter(max_iter), read_flag("intercept", intercept)
     starts, team = read_multistart(multistart), resolve_threads(threads)
-    data = observe(X, y, family, weights=weights, offset=offset, exposure=exposure, missing=missing, names=names)
+    data = observe(
+        X,
+        y,
+        family,
+        weights=weights,
+        weight_kind=weight_kind,
+        offset=offset,
+        exposure=exposure,
+        missing=missing,
+        names=names,
+        groups=groups,
+    )
     model = specify(data, family, intercept, team)
     if isinstance(family, Laplace):
         from .quantile_fit import fit_quantile  # whose modules nobody else needs
@@ -221,7 +245,10 @@ def fit(
         intercept=intercept,
         constant=constant,
         covariance_type=covariance,
-        use_t=corrected and covariance == "fisher",
+        clusters=tuple(way.count for way in data.groups[:2]),
+        weight_kind=weight_kind,
+        fingerprint=data.fingerprint,
+        use_t=corrected and covariance in ("fisher", "expected"),
         llnull=null.loglik,
         null_deviance=null.deviance,
         nobs=data.nobs,
@@ -242,18 +269,6 @@ def fit(
     return result
 
 
-def _read_covariance(likelihood: Likelihood, covariance: Any) -> str:
-    if covariance is None:
-        return likelihood.covariance
-    require_choice("covariance", covariance, likelihood.covariances)
-    if covariance == "HC0" and likelihood.estimated:
-        raise OptionError(
-            f"covariance='HC0' is not there for likelihoods that estimate {' and '.join(likelihood.estimated)}. Give "
-            "the value, such as NegativeBinomial(alpha=0.5), or use 'fisher'."
-        )
-    return str(covariance)
-
-
 def _read_scale(likelihood: Likelihood, scale: Any) -> bool:
     """Whether sigma^2 has n - p in its denominator."""
     require_choice("scale", "corrected" if scale is None else scale, ("corrected", "mle"))
@@ -268,9 +283,6 @@ def _require_no_start(solver: Any, start: Any) -> None:
         raise OptionError("start: the laplace likelihood finds its maximum exactly from anywhere. Leave it out.")
 
 
-def _require_supported(weight_kind: Any, groups: Any, progress: Any) -> None:
-    require_choice("weight_kind", weight_kind, ("frequency",))
-    if groups is not None:
-        raise OptionError("groups is for clustered covariances, which do not exist yet. Leave it at None.")
+def _require_callable(progress: Any) -> None:
     if progress is not None and not callable(progress):
         raise OptionError(f"progress={progress!r} cannot be called. Give a function of one argument, or None.")

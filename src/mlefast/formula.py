@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlefast.data import Column, Design, counted, exposed, read_design, read_vector, read_weights
+from mlefast.data import Column, Design, counted, exposed, group_columns, read_design, read_vector, read_weights
 from mlefast.data.design import require_distinct
 from mlefast.data.files import require_columns
 from mlefast.data.missing import first_rows, missing_values
@@ -110,6 +110,14 @@ class FormulaEncoder:
                 if "categories" in state:
                     found.update({name: list(state["categories"]) for name in _columns_read(factor)})
         return found
+
+    def groups(self, data: Any, groups: Any) -> Any:
+        """Labels for the rows of a table: what the user gives, or the columns of these names."""
+        return None if groups is None else _named_columns(table_of(data, []), groups)
+
+    def terms(self) -> dict[str, tuple[str, ...]]:
+        """The terms of the formula but the intercept, and the names of their columns."""
+        return {str(entry.term): tuple(entry.columns) for entry in self.spec.structure if entry.term.degree}
 
 
 def required_columns(formula: str) -> list[str]:
@@ -309,6 +317,7 @@ def fit_formula(
     on_separation: str = "warn",
     on_rank: str = "warn",
     penalty: Penalty | None = None,
+    groups: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Result:
@@ -322,6 +331,8 @@ def fit_formula(
         The table, a row per observation.
     weights, offset, exposure : str or array-like of shape (n,), optional
         As in `fit`, or the name of a column.
+    groups : str, list of two str, or as in `fit`, optional
+        Which rows belong together: labels, or the name of the column that has them; two for two-way clusters.
     missing : {"raise", "drop"}, default "raise"
         What to do with rows in which a column of the formula, the weights, the offset or the exposure is missing.
     likelihood, weight_kind, solver, start, multistart, tol, max_iter, covariance, scale, on_separation, on_rank
@@ -402,6 +413,7 @@ def fit_formula(
             on_separation=on_separation,
             on_rank=on_rank,
             penalty=penalty,
+            groups=_groups(table, groups, rows),
             threads=threads,
             progress=progress,
         )
@@ -421,6 +433,21 @@ def fit_formula(
             exposure if isinstance(exposure, str) else None,
         ),
     )
+
+
+def _groups(table: nw.DataFrame[Any], groups: Any, rows: NDArray[np.intp]) -> Any:
+    """The labels of the rows that are fitted, where those of all rows of the table are given."""
+    if groups is None:
+        return None
+    return tuple(labels[rows] for labels in group_columns(_named_columns(table, groups), len(table)))
+
+
+def _named_columns(table: nw.DataFrame[Any], groups: Any) -> Any:
+    """One or two columns in the place of their names; anything else as it is."""
+    names = [groups] if isinstance(groups, str) else groups
+    if isinstance(names, tuple | list) and len(names) <= 2 and all(isinstance(name, str) for name in names):
+        return tuple(_column(table, name) for name in names)
+    return groups
 
 
 def _missing_error(

@@ -56,6 +56,14 @@ class UnreadEncoder:
         """DataError with the remedy."""
         self._refuse()
 
+    def groups(self, data: Any, groups: Any) -> NoReturn:
+        """DataError with the remedy."""
+        self._refuse()
+
+    def terms(self) -> NoReturn:
+        """DataError with the remedy."""
+        self._refuse()
+
     def _refuse(self) -> NoReturn:
         raise DataError(
             f"this result was read from JSON, which does not hold how the formula {self.formula!r} reads a table. Fit "
@@ -131,6 +139,9 @@ def _document(result: Result) -> dict[str, Any]:
         "optima": [{"nll": best.nll, "count": best.count, "params": best.params} for best in result.optima],
         "ranges": result.ranges,
         "robust_ratio": result.robust_ratio,
+        "weight_kind": result.weight_kind,
+        "clusters": result.clusters,
+        "fingerprint": result.fingerprint,
         "aliased": {alias.name: dict(alias.combination) for alias in result.aliased},
         "passes": float(result.passes),
         "passes_by_order": result.passes.by_order,
@@ -228,7 +239,11 @@ def _result(document: dict[str, Any]) -> Result:
         passes=Passes(*document["passes_by_order"]),
         trace=tuple(Iteration(*map(_number, row)) for row in document["trace"]),
         ranges=_maybe_array(document["ranges"]),
-        robust_ratio=_maybe_array(document.get("robust_ratio")),  # not in the first texts
+        # not in the first texts
+        robust_ratio=_maybe_array(document.get("robust_ratio")),
+        weight_kind=document.get("weight_kind", "frequency"),
+        clusters=tuple(document.get("clusters", ())),
+        fingerprint=document.get("fingerprint"),
         optima=tuple(Optimum(_array(x["params"]), _number(x["nll"]), x["count"]) for x in document["optima"]),
         penalty=None if penalty is None else _PENALTIES[penalty["name"]](**penalty["options"]),
         penalty_value=0.0 if penalty is None else _number(penalty["value"]),

@@ -97,11 +97,7 @@ class Model:
         data = self.data
         rows = data.rows(self.likelihood, self.intercept)
         assert isinstance(rows, _core.Rows)
-        kind = (
-            SoftmaxObjective
-            if self.barred is None
-            else partial(RestrictedSoftmax, weights=data.weights, barred=self.barred)
-        )
+        kind = SoftmaxObjective if self.barred is None else partial(RestrictedSoftmax, barred=self.barred)
         return kind(
             rows,
             data.design,
@@ -112,6 +108,7 @@ class Model:
             threads=self.threads,
             absent=data.absent,
             space=space,
+            weights=data.weights,
         )
 
     def beyond(self, directions: Matrix, rows: NDArray[np.bool_]) -> Model:
@@ -122,9 +119,7 @@ class Model:
     def with_jeffreys(self, objective: RowsObjective) -> JeffreysObjective:
         """The negative log-likelihood with Jeffreys' prior."""
         scale = np.hstack([np.zeros(int(self.intercept)), np.log(self.space.scale)])
-        third = None if isinstance(self.likelihood, Categorical) else self.likelihood.third
-        volume = np.tile(scale, self.equations)
-        return JeffreysObjective(objective, third, self.data.weights, self.data.offset, volume)
+        return JeffreysObjective(objective, np.tile(scale, self.equations))
 
     def null(self) -> MemoryObjective | ShapeObjective:
         """The model that has an intercept (and the offset) only."""
@@ -164,6 +159,8 @@ class Model:
             absent=data.absent,
             space=space,
             reach=data.reach,
+            weights=data.weights,
+            offset=data.offset,
         )
 
     def evaluate(self, params: Vector, order: int, scale: float) -> Moments:

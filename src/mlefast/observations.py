@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,9 +16,11 @@ from mlefast import _core
 from mlefast.data import (
     Column,
     Design,
+    Groups,
     exposed,
     missing_rows,
     read_design,
+    read_groups,
     read_response,
     read_vector,
     read_weights,
@@ -27,7 +30,9 @@ from mlefast.errors import DataError, OptionError
 from mlefast.likelihoods import Categorical, Likelihood, Totals, UserLikelihood, tally
 from mlefast.objective import BlockRows
 
-from .options import MISSING, require_choice
+from .options import MISSING, WEIGHT_KINDS, require_choice
+
+_FINGERPRINT_ROWS = 1 << 14
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,11 +47,25 @@ class Observations:
     offset: NDArray[Any] | None
     absent: NDArray[np.bool_] | None
     dropped: int
+    weight_kind: str = "frequency"
+    groups: tuple[Groups, ...] = ()  # ways in which rows belong together; of two, also the pairs
 
     @cached_property
     def nobs(self) -> float:
-        """The sum of the frequency weights, or the number of rows."""
-        return float(self.design.rows) if self.weights is None else float(np.sum(self.weights, dtype=np.float64))
+        """The number of rows that count, or the sum of the frequency weights."""
+        if self.weights is None or self.weight_kind != "frequency":
+            return float(self.present)
+        return float(np.sum(self.weights, dtype=np.float64))
+
+    @cached_property
+    def fingerprint(self) -> int:
+        """A number that other rows, or the same in another order, hardly share; from y and the weights of some rows."""
+        step = max(1, self.design.rows // _FINGERPRINT_ROWS)
+        mark = zlib.crc32(str((self.design.rows, self.nobs, self.weight_kind)).encode())
+        for values in (self.y, self.weights, self.absent):
+            if values is not None:
+                mark = zlib.crc32(np.ascontiguousarray(values[::step], dtype=np.float64).tobytes(), mark)
+        return mark
 
     @cached_property
     def reach(self) -> float:
@@ -72,7 +91,11 @@ class Observations:
         """What of y and the weights the likelihood needs, summed once; counts are looked at once each."""
         if likelihood not in self._known_totals:
             y, weights = self._tally if likelihood.whole else (self.y, self.weights)
-            self._known_totals[likelihood] = likelihood.totals(y, weights, self.nobs)
+            totals = likelihood.totals(y, weights, self.nobs)
+            if self.weight_kind == "precision" and self.weights is not None:  # each row's log(sigma^2 / w) / 2
+                logs = np.log(self.weights[self.weights > 0], dtype=np.float64)
+                totals = replace(totals, constant=totals.constant - 0.5 * float(logs.sum()))
+            self._known_totals[likelihood] = totals
         return self._known_totals[likelihood]
 
     @property
@@ -106,10 +129,13 @@ def observe(
     missing: str = "raise",
     names: Sequence[str] | None = None,
     fractions: bool = False,
+    weight_kind: str = "frequency",
+    groups: Any = None,
 ) -> Observations:
     """Read and check everything but the numbers in X, which the first pass checks.
 
-    With `fractions` y may be anything that the likelihood is defined for; otherwise it must be labels.
+    Sampling weights are divided by their mean, so that they sum to the number of rows. With `fractions` y may be
+    anything that the likelihood is defined for; otherwise it must be labels.
     """
     require_choice("missing", missing, MISSING)
     if offset is not None and isinstance(likelihood, Categorical):
@@ -117,6 +143,7 @@ def observe(
             "offset: the categorical likelihood has a linear predictor per class, so one number per row is no offset. "
             "Leave it out."
         )
+    require_choice("weight_kind", weight_kind, WEIGHT_KINDS)
     design = read_design(x, names)
     response = read_response(y, design.rows)
     counts = None if weights is None else read_weights(weights, design.rows)
@@ -142,6 +169,8 @@ def observe(
         if column is not None:
             require_finite_vector(column.values, column.label)
     shift = shift if amount is None else exposed(shift, amount)
+    if counts is not None and weight_kind == "sampling":
+        counts = counts._replace(values=_of_mean_one(counts.values))
     if fractions:
         codes, classes = likelihood.check(response.values, response.label), None
     elif isinstance(likelihood, Categorical):
@@ -157,7 +186,14 @@ def observe(
         None if shift is None else shift.values,
         absent,
         dropped,
+        weight_kind,
+        () if groups is None else read_groups(groups, design.rows, absent),
     )
+
+
+def _of_mean_one(weights: NDArray[Any]) -> NDArray[np.float64]:
+    """The weights, those that are not zero with the mean 1."""
+    return weights * (np.count_nonzero(weights) / np.sum(weights, dtype=np.float64))
 
 
 def _read_exposure(exposure: Any, rows: int, likelihood: Likelihood) -> Column:

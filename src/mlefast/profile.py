@@ -171,6 +171,8 @@ def _require_profile(result: Result) -> None:
         raise OptionError(f"profile: {result.penalty} is a prior of its own, whose drop is no test. Use conf_int().")
     if isinstance(result.family, Laplace) or result.family.estimated or result.family.convex is False:
         raise OptionError(f"profile: not for a {result.likelihood} fit like this one. Use conf_int().")
+    if result.weight_kind == "sampling":
+        raise OptionError("profile: a pseudo-likelihood of sampling weights has no profile. Use conf_int().")
     if not result.converged:
         raise OptionError(
             "profile: the fit has not converged, so there is no maximum to start from. With separated labels fit with "
@@ -208,6 +210,7 @@ class _Curve:
 
     def __init__(self, fitted: FittedRows) -> None:
         model, result, objective = fitted.model, fitted.result, fitted.objective
+        assert isinstance(objective, RowsObjective)
         self._objective: Scored = _Unpenalised(objective) if result.penalty is None else model.with_jeffreys(objective)
         self._aliased = np.isnan(result.params).ravel()
         self._best = self._maximise(fitted.params, None)

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlefast.data import Design, counted
-from mlefast.inference import Alias, Certificate, Separation
+from mlefast.inference import Alias, Certificate, HypothesisTest, Separation, read_hypothesis, wald
 from mlefast.likelihoods import Likelihood
 from mlefast.objective import Passes
 from mlefast.penalties import Penalty
 
-from .options import read_number
+from .options import read_flag, read_number
 from .prediction import mean
 from .predictors import Change, Prediction, predict_interval, predictors_of, quantile_of
 
@@ -48,6 +48,14 @@ class Encoder(Protocol):
 
     def changes(self, data: Any, discrete: bool) -> Iterator[Change]:
         """The columns as each variable of a table changes."""
+        ...
+
+    def groups(self, data: Any, groups: Any) -> Any:
+        """Labels for the rows of a table: what the user gives, or the columns of these names."""
+        ...
+
+    def terms(self) -> dict[str, tuple[str, ...]]:
+        """The terms of the formula but the intercept, and the names of their columns."""
         ...
 
 
@@ -128,6 +136,12 @@ class Result:
     scale : float
         Scale of the distribution (sigma of Gaussian, of which statsmodels' scale is the square; the dispersion of
         Gamma, b of Laplace), 1 where it has none.
+    weight_kind : str
+        What the weights mean: "frequency", "precision" or "sampling".
+    clusters : tuple of int
+        Numbers of groups of rows, one for each way of grouping; empty unless errors are clustered.
+    fingerprint : int or None
+        A checksum of y and the weights, by which fits of the same rows are known.
     penalty : Penalty or None
         What was added to the negative log-likelihood; `llf` is without it.
     penalty_value : float
@@ -185,6 +199,9 @@ class Result:
     df_effective: float | None = None
     trace: tuple[Iteration, ...] = ()
     robust_ratio: Vector | None = None
+    weight_kind: str = "frequency"
+    clusters: tuple[int, ...] = ()
+    fingerprint: int | None = None
     formula: str | None = None
     encoder: Encoder | None = None
 
@@ -303,6 +320,84 @@ class Result:
         return self.covariance
 
     @property
+    def _flat_names(self) -> tuple[str, ...]:
+        """A name for each of the flattened parameters: for classes such as "b: x1"."""
+        if self.params.ndim == 1 or self.classes is None:
+            return self.names
+        return tuple(f"{label}: {name}" for label in self.classes[1:] for name in self.names)
+
+    def wald_test(self, hypothesis: Any, *, use_f: bool | None = None) -> HypothesisTest:
+        """Wald's test of linear equations among the parameters, with the covariance of the result.
+
+        Parameters
+        ----------
+        hypothesis : str, sequence of str, array of shape (q, p), or a pair (array, values of shape (q,))
+            Equations such as "x1 = x2 = 0" or "2*x1 - x2 = 1, x3 = 0"; names, of parameters that are zero; or a matrix
+            R and values r of R params = r, by default zero. Parameters of classes have names such as "b: x1" and count
+            in the order of the flattened `params`.
+        use_f : bool, optional
+            Whether to use F with `df_resid` rather than chi-squared; by default as `use_t` says.
+
+        Returns
+        -------
+        HypothesisTest
+            With statistic, df, df_denom and pvalue.
+
+        Raises
+        ------
+        OptionError
+            If the hypothesis cannot be read, has redundant equations or is about what the data do not determine.
+
+        References
+        ----------
+        Wald, Transactions of the American Mathematical Society 54 (1943).
+
+        Examples
+        --------
+        >>> import mlefast
+        >>> result = mlefast.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1])
+        >>> print(result.wald_test("x1 = 0"))
+        x1 = 0: chi2(1) = 0.7004, p = 0.4027
+        """
+        asked = read_hypothesis(hypothesis, self._flat_names)
+        label = hypothesis if isinstance(hypothesis, str) else f"{len(asked.values)} equations"
+        if not isinstance(hypothesis, str) and all(isinstance(part, str) for part in hypothesis):
+            label = ", ".join(hypothesis)
+        return wald(self.params.ravel(), self.covariance, asked, label, self._denominator(use_f))
+
+    def wald_test_terms(self, *, use_f: bool | None = None) -> dict[str, HypothesisTest]:
+        """Wald's test that all coefficients of a term are zero, for each term of the formula; without one, each column.
+
+        Parameters
+        ----------
+        use_f : bool, optional
+            As for `wald_test`.
+
+        Returns
+        -------
+        dict of str to HypothesisTest
+            The intercept and columns that are not determined are left out. `mlefast.adjust_pvalues` corrects the
+            p-values for their number.
+        """
+        columns = self.names[self.intercept : self._coefficients]
+        terms = {name: (name,) for name in columns} if self.encoder is None else self.encoder.terms()
+        flat, names, tests = self.params.ravel(), self._flat_names, {}
+        unit = np.eye(flat.size)
+        for term, members in terms.items():
+            places = [self.names.index(name) for name in members if name in self.names]
+            rows = [j for k in range(0, flat.size, len(self.names)) for j in (k + place for place in places)]
+            rows = [j for j in rows if not np.isnan(flat[j])]
+            if rows:
+                asked = read_hypothesis(unit[rows], names)
+                tests[term] = wald(flat, self.covariance, asked, term, self._denominator(use_f))
+        return tests
+
+    def _denominator(self, use_f: bool | None) -> float | None:
+        """Degrees of freedom of the scale for F tests, None for chi-squared ones."""
+        wanted = self.use_t if use_f is None else read_flag("use_f", use_f)
+        return self.df_resid if wanted else None
+
+    @property
     def rsquared(self) -> float:
         """Share of the null deviance that the model explains, 1 - deviance / null_deviance: R-squared for Gaussian."""
         return 1.0 - self.deviance / self.null_deviance if self.null_deviance else float("nan")
@@ -318,14 +413,22 @@ class Result:
         return self._parameters + (self.family.scale_name is not None)
 
     @property
+    def _pseudo(self) -> bool:
+        """Whether `llf` is a pseudo-likelihood, whose differences are no statistics."""
+        return self.weight_kind == "sampling"
+
+    @property
     def aic(self) -> float:
-        """Akaike's criterion, -2 llf + 2 k; as in R a scale that is estimated counts in k, so that families compare."""
-        return -2.0 * self.llf + 2.0 * self._free
+        """Akaike's criterion, -2 llf + 2 k; as in R a scale that is estimated counts in k, so that families compare.
+
+        NaN for sampling weights, whose `llf` is no likelihood of the sample; so is `bic`.
+        """
+        return float("nan") if self._pseudo else -2.0 * self.llf + 2.0 * self._free
 
     @property
     def bic(self) -> float:
         """Schwarz's criterion, -2 llf + log(nobs) k, with the k of `aic`."""
-        return -2.0 * self.llf + float(np.log(self.nobs)) * self._free
+        return float("nan") if self._pseudo else -2.0 * self.llf + float(np.log(self.nobs)) * self._free
 
     @property
     def df_model(self) -> float:
@@ -349,10 +452,13 @@ class Result:
 
     @property
     def llr_pvalue(self) -> float:
-        """p-value of `llr`, chi-squared, `df_model` degrees of freedom (NaN without covariates or with a penalty)."""
+        """p-value of `llr`, chi-squared, `df_model` degrees of freedom.
+
+        NaN without covariates, with a penalty or with sampling weights.
+        """
         from scipy.special import chdtrc
 
-        if self.penalty is not None or not self.df_model > 0:
+        if self.penalty is not None or self._pseudo or not self.df_model > 0:
             return float("nan")
         return float(chdtrc(self.df_model, max(0.0, self.llr)))
 

@@ -48,6 +48,17 @@ _SPARSITY_MEANING = {
     "density at zero is a kernel estimate (Epanechnikov) with the bandwidth of Hall and Sheather.",
     "bootstrap": "Standard errors are those of 200 fits to rows drawn with replacement.",
 }
+_CORRECTIONS = {
+    "HC1": "Standard errors hold whatever the variance of y; with the factor n / (n - p).",
+    "HC2": "Standard errors hold whatever the variance of y; each row's part is divided by 1 - leverage.",
+    "HC3": "Standard errors hold whatever the variance of y; each row's part is divided by (1 - leverage)^2.",
+    "cluster": "Standard errors hold if rows of different clusters are independent ({groups} clusters); with the "
+    "factor G / (G - 1) (n - 1) / (n - p).",
+}
+_SURVEY = "Standard errors are those of sampling with replacement, with the factor n / (n - 1)."
+_SURVEY_GROUPS = (
+    "Standard errors are those of sampling {groups} clusters with replacement, with the factor G / (G - 1)."
+)
 _NUMBER = re.compile(r"(-?[\d.]+)(?:e([+-]\d+))?")
 
 
@@ -216,6 +227,8 @@ def _covariance(result: Result) -> str:
         return result.penalty.errors
     if result.covariance_type in _SPARSITY:
         return _SPARSITY[result.covariance_type]
+    if result.covariance_type == "expected":
+        return "inverse expected information"
     if result.covariance_type != "fisher":
         return f"sandwich ({result.covariance_type})"
     return "inverse Fisher information" if result.family.canonical else "inverse observed information"
@@ -366,7 +379,25 @@ def _model_notes(result: Result) -> list[str]:
     elif result.robust_ratio is not None:
         doubt = result.doubtful_variance
         notes += [] if doubt is None else [doubt]
+    notes += _robust_notes(result)
     notes += _maxima(result)
+    return notes
+
+
+def _robust_notes(result: Result) -> list[str]:
+    """How the sandwich is corrected for small samples, and what weights that count no rows mean."""
+    notes = []
+    groups = " and ".join(f"{count:,}" for count in result.clusters)
+    if result.covariance_type in _CORRECTIONS:
+        notes.append(_CORRECTIONS[result.covariance_type].format(groups=groups))
+    elif result.covariance_type == "survey":
+        notes.append(_SURVEY_GROUPS.format(groups=groups) if groups else _SURVEY)
+    if result.weight_kind == "precision":
+        notes.append("Weights are precisions: the variance of a row is sigma^2 / weight.")
+    if result.weight_kind == "sampling":
+        notes.append(
+            "Sampling weights: the log-likelihood is that of the weighted rows, so there is no AIC and no BIC."
+        )
     return notes
 
 

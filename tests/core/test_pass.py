@@ -267,17 +267,6 @@ def test_facts_of_a_vector(core: ModuleType, dtype: str) -> None:
         assert core.describe(with_gap)[:2] == (1.0, 3.0) and math.isnan(core.describe(with_gap)[2])
 
 
-def test_outer_products_of_the_scores(core: ModuleType) -> None:
-    rng = np.random.default_rng(12)
-    x, weights, y = rng.standard_normal((2500, 11)), rng.random(2500), rng.random(2500) < 0.4
-    params = rng.standard_normal(12) / 4
-    leaf = core.Leaf("bernoulli_logit")
-    meat = core.Rows((x,), y, weights, None, True).evaluate(params, leaf, 2, 2, False, True)[2]
-    wide = np.column_stack([np.ones(2500), x])
-    score = wide * (expit(wide @ params) - y)[:, np.newaxis]
-    np.testing.assert_allclose(meat, (score * weights[:, np.newaxis]).T @ score, rtol=1e-11, atol=1e-10)
-
-
 def test_reach_bounds_how_far_a_step_moves_a_linear_predictor(core: ModuleType) -> None:
     rng = np.random.default_rng(13)
     x, y, weights = rng.standard_normal((2500, 11)), np.zeros(2500), rng.random(2500)

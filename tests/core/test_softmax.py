@@ -150,7 +150,7 @@ def test_hessian_times_a_direction(core: ModuleType, classes: int) -> None:
 @pytest.mark.parametrize("classes", CLASSES)
 def test_outer_products_of_the_scores(core: ModuleType, classes: int) -> None:
     x, y, weights, params = problem(300, 9, classes)
-    found = core.Softmax(core.Rows((x,), y, weights, None, True), classes).evaluate(params, 2, 2, squares=True)[2]
+    found = core.Softmax(core.Rows((x,), y, weights, None, True), classes).scores(params, 2)[0]
     wanted = np.zeros_like(found)
     for i in range(300):
         score = reference.evaluate_softmax(wide(x[i : i + 1]), y[i : i + 1], params, order=1)[1].ravel()

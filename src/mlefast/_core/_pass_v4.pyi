@@ -28,8 +28,22 @@ class Rows:
         order: int,
         threads: int,
         single: bool = False,
-        squares: bool = False,
     ) -> tuple[float, NDArray[np.float64] | None, NDArray[np.float64] | None, bool, float]: ...
+    def scores(
+        self,
+        params: NDArray[np.float64],
+        leaf: Leaf,
+        threads: int,
+        inverse: NDArray[np.float64] | None = None,
+        power: int = 0,
+        counted: bool = True,
+    ) -> tuple[NDArray[np.float64], bool]: ...
+    def leverages(
+        self, params: NDArray[np.float64], leaf: Leaf, threads: int, inverse: NDArray[np.float64]
+    ) -> NDArray[np.float64]: ...
+    def prior_slopes(
+        self, params: NDArray[np.float64], leaf: Leaf, threads: int, inverse: NDArray[np.float64]
+    ) -> NDArray[np.float64]: ...
     def scan(
         self, params: NDArray[np.float64], direction: NDArray[np.float64], leaf: Leaf, threads: int
     ) -> tuple[float, float, float]: ...
@@ -39,8 +53,11 @@ class Rows:
 class Softmax:
     def __init__(self, rows: Rows, classes: int) -> None: ...
     def evaluate(
-        self, params: NDArray[np.float64], order: int, threads: int, single: bool = False, squares: bool = False
+        self, params: NDArray[np.float64], order: int, threads: int, single: bool = False
     ) -> tuple[float, NDArray[np.float64] | None, NDArray[np.float64] | None, bool]: ...
+    def scores(
+        self, params: NDArray[np.float64], threads: int, counted: bool = True
+    ) -> tuple[NDArray[np.float64], bool]: ...
     def times(
         self, params: NDArray[np.float64], direction: NDArray[np.float64], threads: int
     ) -> tuple[NDArray[np.float64], bool]: ...

@@ -37,24 +37,39 @@ cdef extern from "block.h":
         const double *shift
     ctypedef void (*leaf_function)(int64_t, const double *, const double *, const double *, double *, double *,
                                    double *) noexcept nogil
+    ctypedef void (*third_function)(int64_t, const double *, const double *, const double *, double *) noexcept nogil
     ctypedef int border
+    ctypedef enum summand:
+        DERIVATIVES
+        SCORES
+        PRIOR
+    ctypedef struct whitening:
+        const double *strips
+        const int64_t *used
+        int64_t count, stride
     ctypedef struct named_leaf:
         const char *name
         leaf_function function
         border border
         double tail
+        third_function third
     ctypedef struct question:
         design x
         const column *y
         const column *weights
         const column *offset
         leaf_function leaf
+        third_function third
         const double *shape
         border border
         double tail
         const double *b
         double intercept
-        int order, single, squares
+        int order, single
+        summand summand
+        int power, counted
+        whitening inverse
+        double *leverages
         int64_t stride
     ctypedef struct row_vectors:
         double *d1
@@ -76,7 +91,7 @@ cdef extern from "block.h":
         float *groups
     const named_leaf *LEAVES
     int LEAF_COUNT, PANEL, NLL, FINITE, SUM_D1, SUM_D2, REACH, HEADER, BLOCK_ROWS, HESSIAN_ROWS, ROW_VECTORS
-    int VD_LANES
+    int VD_LANES, WHITENING_WIDTH
     int F64, F32, I64, I32, I16, I8, U64, U32, U16, U8
     void add_facts(const column *c, int64_t first, int64_t rows, vector_facts *facts) noexcept nogil
     int classify_panel(const column *c, int count) noexcept nogil
@@ -305,7 +320,8 @@ cdef bint shares_columns(const question *q) noexcept nogil:
 
 cdef double cost_per_row(const question *q) noexcept nogil:
     cdef double p = q.x.width
-    return 60.0 + 8.0 * p + (p * p / (2.0 if q.single else 1.0) if q.order == 2 else 0.0)
+    cdef double hessian = p * p / (2.0 if q.single else 1.0) if q.order == 2 else 0.0
+    return 60.0 + 8.0 * p + hessian + (p * p if q.inverse.count > 0 else 0.0)
 
 
 cdef void evaluate_part(const question *q, int64_t rows, const double *tile, const float *groups,

@@ -32,6 +32,7 @@ cdef class Leaf:
     """The function of a likelihood that the pass calls per tile, and the likelihood's own parameters."""
 
     cdef leaf_function function
+    cdef third_function third
     cdef border border
     cdef double tail
     cdef double *shape
@@ -45,6 +46,7 @@ cdef class Leaf:
             for i in range(LEAF_COUNT):
                 if source.encode() == LEAVES[i].name:
                     self.function = LEAVES[i].function
+                    self.third = LEAVES[i].third
                     self.border = LEAVES[i].border
                     self.tail = LEAVES[i].tail
                     break
@@ -52,6 +54,7 @@ cdef class Leaf:
                 raise ValueError("no leaf is called %r" % source)
         else:
             self.function = <leaf_function><uintptr_t>source
+            self.third = NULL
             self.border = 0
             self.tail = 0.0
         self.keep = numbers
@@ -168,12 +171,17 @@ cdef class Rows:
         q.weights = self.columns + self.p + 1 if self.has_weights else NULL
         q.offset = self.columns + self.p + 1 + self.has_weights if self.has_offset else NULL
         q.leaf = leaf.function
+        q.third = leaf.third
         q.shape = leaf.shape
         q.border = leaf.border
         q.tail = leaf.tail
         q.order = order
         q.single = single
-        q.squares = False
+        q.summand = DERIVATIVES
+        q.power = 0
+        q.counted = True
+        memset(&q.inverse, 0, sizeof(whitening))
+        q.leverages = NULL
         q.stride = (self.p + 15) // 16 * 16
 
     cdef int team(self, const question *q, int threads) noexcept:
@@ -194,39 +202,104 @@ cdef class Rows:
             memory[j] = params[j + self.intercept]
         return memory
 
-    def evaluate(self, const double[::1] params, Leaf leaf not None, int order, int threads, bint single=False,
-                 bint squares=False):
+    def evaluate(self, const double[::1] params, Leaf leaf not None, int order, int threads, bint single=False):
         """(nll, gradient or None, Hessian or None, whether all is finite, reach) in one pass over the rows.
 
-        The reach is the sum of 1 / (w d2), from order 1 on. With `squares` the outer products of the rows' scores,
-        X' diag(w d1^2) X, stand in the place of the Hessian.
+        The reach is the sum of 1 / (w d2), from order 1 on.
         """
         cdef question q
-        cdef job work
-        if params.shape[0] != self.p + self.intercept:
-            raise ValueError("params must have %d elements" % (self.p + self.intercept))
         if not 0 <= order <= 2:
             raise ValueError("no such order")
         self.ask(&q, leaf, order, single)
-        q.squares = squares
+        return self.answer(&q, params, threads)
+
+    def scores(self, const double[::1] params, Leaf leaf not None, int threads, inverse=None, int power=0,
+               bint counted=True):
+        """(the sum of the outer products of the rows' scores, whether all is finite) in one pass.
+
+        X' diag(w d1^2 / (1 - h)^power) X with h = d2 |A'x|^2 where weights count rows; else X' diag(w^2 d1^2 /
+        (1 - w h)^power) X. `inverse` is the matrix A, with a row per parameter, which power 0 does not need.
+        """
+        cdef question q
+        if not 0 <= power <= 2 or (power > 0 and inverse is None):
+            raise ValueError("no such power, or no inverse for it")
+        self.ask(&q, leaf, 2, False)
+        q.summand = SCORES
+        q.power = power
+        q.counted = counted
+        kept = self.whiten(&q, inverse) if power > 0 else None
+        _, _, products, finite, _ = self.answer(&q, params, threads)
+        return products, finite
+
+    def leverages(self, const double[::1] params, Leaf leaf not None, int threads, inverse not None):
+        """w d2 |A'x|^2 of every row; absent rows have 0."""
+        cdef question q
+        leverages = np.zeros(self.n)
+        cdef double[::1] view = leverages
+        self.ask(&q, leaf, 1, False)
+        kept = self.whiten(&q, inverse)
+        if self.n > 0:
+            q.leverages = &view[0]
+            self.answer(&q, params, threads)
+        return leverages
+
+    def prior_slopes(self, const double[::1] params, Leaf leaf not None, int threads, inverse not None):
+        """The sum of w d3 |A'x|^2 x in one pass: minus twice the gradient of -log det I / 2, where A A' = I^-1."""
+        cdef question q
+        if leaf.third == NULL:
+            raise ValueError("the leaf has no third derivative")
+        self.ask(&q, leaf, 1, False)
+        q.summand = PRIOR
+        kept = self.whiten(&q, inverse)
+        return self.answer(&q, params, threads)[1]
+
+    cdef object whiten(self, question *q, inverse):
+        """The matrix A into the question, as strips; returns who owns them."""
+        cdef int64_t size = self.p + self.intercept, width = WHITENING_WIDTH
+        if len(inverse) != size or inverse.ndim != 2:
+            raise ValueError("the inverse must have %d rows and two dimensions" % size)
+        cdef int64_t rank = inverse.shape[1], strips = max(<int64_t>1, (rank + width - 1) // width), s, j
+        matrix = np.zeros((self.p + 1, strips * width))
+        matrix[1 - self.intercept:, :rank] = inverse
+        memory = np.empty(strips * (self.p + 1) * width + 8)
+        lengths = np.zeros(strips, dtype=np.int64)
+        cdef double[::1] numbers = memory
+        cdef int64_t[::1] used = lengths
+        cdef double *place = aligned(&numbers[0])
+        cdef double[:, ::1] a = matrix
+        for s in range(strips):
+            for j in range(self.p + 1):
+                memcpy(place + (s * (self.p + 1) + j) * width, &a[j, s * width], width * sizeof(double))
+            rows = np.flatnonzero(matrix[1:, s * width:(s + 1) * width].any(axis=1))
+            used[s] = rows[-1] + 1 if rows.size else 0
+        q.inverse.strips = place
+        q.inverse.used = &used[0]
+        q.inverse.count = strips
+        q.inverse.stride = (self.p + 1) * width
+        return memory, lengths
+
+    cdef object answer(self, question *q, const double[::1] params, int threads):
+        cdef job work
+        if params.shape[0] != self.p + self.intercept:
+            raise ValueError("params must have %d elements" % (self.p + self.intercept))
         cdef int64_t sums = sums_size(q.x.panels), padded = q.x.panels * PANEL
-        cdef int64_t size = sums + (padded * q.stride if order == 2 else 0)
+        cdef int64_t size = sums + (padded * q.stride if q.order == 2 else 0)
         cdef double *memory = <double *>malloc((size + padded + 16) * sizeof(double))
         if memory == NULL:
             raise MemoryError("not enough memory for the Hessian of %d columns" % self.p)
         cdef double *total = aligned(memory)
-        threads = self.team(&q, threads)
+        threads = self.team(q, threads)
         try:
-            q.b = self.pad_params(params, &q, total + round_up(size))
+            q.b = self.pad_params(params, q, total + round_up(size))
             memset(total, 0, size * sizeof(double))
-            if shares_columns(&q):
-                by_columns(&q, threads, total)
+            if shares_columns(q):
+                by_columns(q, threads, total)
             else:
-                work = question_job(&q, size)
+                work = question_job(q, size)
                 by_rows(&work, threads, total)
-            gradient = self.gradient(total) if order > 0 else None
-            hessian = self.hessian(total, &q) if order > 1 else None
-            return total[NLL], gradient, hessian, self.finite(total, &q), total[REACH]
+            gradient = self.gradient(total) if q.order > 0 else None
+            hessian = self.hessian(total, q) if q.order > 1 else None
+            return total[NLL], gradient, hessian, self.finite(total, q), total[REACH]
         finally:
             free(memory)
 

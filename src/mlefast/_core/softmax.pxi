@@ -207,28 +207,36 @@ cdef class Softmax:
             threads = <int>min(<int64_t>threads, (work.rows + BLOCK_ROWS - 1) // BLOCK_ROWS)
         return max(threads, 1)
 
-    def evaluate(self, const double[:, ::1] params, int order, int threads, bint single=False, bint squares=False):
+    def evaluate(self, const double[:, ::1] params, int order, int threads, bint single=False):
         """(nll, gradient like params or None, Hessian or None, whether all is finite) in one pass over the rows.
 
-        The Hessian's rows and columns are those of the flattened params. With `squares` the outer products of the
-        rows' scores stand in its place.
+        The Hessian's rows and columns are those of the flattened params.
         """
         if not 0 <= order <= 2:
             raise ValueError("no such order")
-        return self.differentiate(params, None, order, threads, single, squares)
+        return self.differentiate(params, None, order, threads, single, DERIVATIVES, True)
+
+    def scores(self, const double[:, ::1] params, int threads, bint counted=True):
+        """(the sum of the outer products of the rows' scores, whether all is finite) in one pass over the rows.
+
+        A row's score has its weight squared unless weights count rows.
+        """
+        _, _, products, finite = self.differentiate(params, None, 2, threads, False, SCORES, counted)
+        return products, finite
 
     def times(self, const double[:, ::1] params, const double[:, ::1] direction, int threads):
         """(Hessian times the direction, in its shape, whether all is finite) in one pass, without the Hessian."""
         self.require(direction)
-        _, product, _, finite = self.differentiate(params, direction, 1, threads, False, False)
+        _, product, _, finite = self.differentiate(params, direction, 1, threads, False, DERIVATIVES, True)
         return product, finite
 
     cdef object differentiate(self, const double[:, ::1] params, const double[:, ::1] direction, int order,
-                              int threads, bint single, bint squares):
+                              int threads, bint single, summand summand, bint counted):
         cdef softmax_question s
         self.require(params)
         self.ask(&s, order, single)
-        s.q.squares = squares
+        s.q.summand = summand
+        s.q.counted = counted
         cdef int64_t padded = self.padded_size()
         cdef job work = softmax_job(&s, evaluate_softmax)
         cdef double *memory = <double *>malloc((work.size + 3 * padded + 24) * sizeof(double))

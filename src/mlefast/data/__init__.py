@@ -2,6 +2,7 @@
 """Input: what the user has, as columns that the pass reads where they lie."""
 
 from .design import Design, read_design
+from .groups import Groups, group_columns, read_groups
 from .missing import LARGEST, counted, missing_rows, require_finite, require_finite_vector
 from .vectors import Column, exposed, read_response, read_vector, read_weights
 
@@ -9,10 +10,13 @@ __all__ = [
     "LARGEST",
     "Column",
     "Design",
+    "Groups",
     "counted",
     "exposed",
+    "group_columns",
     "missing_rows",
     "read_design",
+    "read_groups",
     "read_response",
     "read_vector",
     "read_weights",

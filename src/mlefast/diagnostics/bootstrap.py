@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlefast import _core
-from mlefast.again import Block, FittedRows, read_again
+from mlefast.again import Block, FittedRows, read_at_estimate
 from mlefast.data.missing import first_rows, missing_values
 from mlefast.data.vectors import read_labels
 from mlefast.errors import DataError, MlefastError, MlefastWarning, OptionError
@@ -165,7 +165,7 @@ def bootstrap(
     if not is_whole(seed) or not 0 <= seed < 2**64:
         raise OptionError(f"seed={seed!r} must be a whole number from 0 to 2^64 - 1.")
     exact, team = read_flag("exact", exact), resolve_threads(threads)
-    rows = read_again(
+    rows = read_at_estimate(
         result, X, y, order=2, weights=weights, offset=offset, exposure=exposure, missing=missing, threads=team
     )
     keys, count = _keys(groups, rows.rows)

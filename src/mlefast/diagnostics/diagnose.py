@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlefast.again import Block, FittedRows, read_again
+from mlefast.again import Block, FittedRows, read_at_estimate
 from mlefast.errors import OptionError
 from mlefast.likelihoods import Bernoulli, Laplace
 from mlefast.objective import Information
@@ -172,7 +172,7 @@ def diagnose(
         raise OptionError("diagnose: not for the laplace likelihood, whose residuals have no assumed spread.")
     if not is_whole(top) or top < 0:
         raise OptionError(f"top={top!r} must be a whole number from 0.")
-    rows = read_again(
+    rows = read_at_estimate(
         result, X, y, order=2, weights=weights, offset=offset, exposure=exposure, missing=missing, threads=threads
     )
     look = _LookAtClasses(rows) if result.params.ndim > 1 else _Look(rows, int(top))
@@ -273,7 +273,7 @@ class _LookAtClasses:
 
     def found(self) -> dict[str, Any]:
         result = self._rows.result
-        freedom = result.nobs * self._rows.objective.equations - result.rank
+        freedom = result.nobs * self._rows.model.equations - result.rank
         return {
             "pearson_chi2": self._chi2,
             "dispersion": self._chi2 / freedom if freedom > 0 else None,
@@ -334,8 +334,9 @@ def _robust_ratio(rows: FittedRows) -> Vector | None:
     if result.penalty is not None or result.family.estimated or result.covariance_type != "fisher":
         return None
     assert rows.moments.hessian is not None
-    root = Information(rows.moments.hessian, convex=rows.objective.convex).root()
-    meat = root.T @ rows.objective.outer_products(rows.params, rows.moments) @ root
+    information = Information(rows.moments.hessian, convex=rows.objective.convex)
+    root = information.root()
+    meat = root.T @ rows.objective.scores(rows.params, rows.moments, information) @ root
     outward = rows.model.coordinates.root_to_user(root)
     variances = ((outward @ meat) * outward).sum(axis=1)
     return np.asarray(np.sqrt(variances).reshape(result.params.shape) / result.bse)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlefast.again import Block, FittedRows, read_again
+from mlefast.again import Block, FittedRows, read_at_estimate
 from mlefast.errors import OptionError
 from mlefast.penalties import Ridge
 from mlefast.result import Result
@@ -91,7 +91,7 @@ def influence(
     ([0.536, 0.321, 0.25, 0.893], 3)
     """
     require_influence(result)
-    rows = read_again(
+    rows = read_at_estimate(
         result, X, y, order=2, weights=weights, offset=offset, exposure=exposure, missing=missing, threads=threads
     )
     h, r = np.full(rows.rows, np.nan), np.full(rows.rows, np.nan)

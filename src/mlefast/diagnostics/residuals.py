@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlefast.again import Block, FittedRows, read_again
+from mlefast.again import Block, FittedRows, read_at_estimate
 from mlefast.errors import OptionError
 from mlefast.options import is_whole, require_choice
 from mlefast.result import Result
@@ -78,11 +78,13 @@ def residuals(
     require_choice("kind", kind, KINDS)
     if not is_whole(seed) or seed < 0:
         raise OptionError(f"seed={seed!r} must be a whole number from 0.")
-    rows = read_again(result, X, y, weights=weights, offset=offset, exposure=exposure, missing=missing, threads=threads)
+    rows = read_at_estimate(
+        result, X, y, weights=weights, offset=offset, exposure=exposure, missing=missing, threads=threads
+    )
     if result.params.ndim > 1 and kind not in _OF_CLASSES:
         raise OptionError(f"kind={kind!r}: residuals of classes are {' or '.join(_OF_CLASSES)}.")
     rng = np.random.default_rng(seed)
-    answer = np.full((rows.rows, *(() if result.params.ndim == 1 else (rows.objective.equations + 1,))), np.nan)
+    answer = np.full((rows.rows, *(() if result.params.ndim == 1 else (rows.model.equations + 1,))), np.nan)
     for block in rows.blocks():
         mean = rows.likelihood.mean(block.eta)
         if result.params.ndim > 1:

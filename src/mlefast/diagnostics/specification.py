@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlefast.again import Block, FittedRows, read_again, require_single
+from mlefast.again import Block, FittedRows, read_at_estimate, require_single
 from mlefast.errors import MlefastWarning, OptionError
 from mlefast.fit import fit
 from mlefast.likelihoods import Poisson
@@ -106,7 +106,9 @@ def information_matrix_test(
     Information matrix test: chi2(3) = 3.6777, p = 0.2984
     """
     _require_unpenalised(result, "information_matrix_test")
-    rows = read_again(result, X, y, weights=weights, offset=offset, exposure=exposure, missing=missing, threads=threads)
+    rows = read_at_estimate(
+        result, X, y, weights=weights, offset=offset, exposure=exposure, missing=missing, threads=threads
+    )
     require_single(rows, "information_matrix_test")
     scaled = rows.likelihood.scale_name is not None
     if result.family.estimated or (scaled and not rows.likelihood.quadratic):
@@ -206,7 +208,9 @@ def dispersion_test(
     require_choice("alternative", alternative, ("nb2", "nb1"))
     if not isinstance(result.family, Poisson):
         raise OptionError(f"dispersion_test: for the poisson likelihood, not for {result.likelihood}.")
-    rows = read_again(result, X, y, weights=weights, offset=offset, exposure=exposure, missing=missing, threads=threads)
+    rows = read_at_estimate(
+        result, X, y, weights=weights, offset=offset, exposure=exposure, missing=missing, threads=threads
+    )
     cross = squares = total = count = 0.0
     for block in rows.blocks():
         mean, w = rows.likelihood.mean(block.eta), block.weights
@@ -270,7 +274,9 @@ def link_test(
     Link test: chi2(1) = 0.4841, p = 0.4866
     """
     _require_unpenalised(result, "link_test")
-    rows = read_again(result, X, y, weights=weights, offset=offset, exposure=exposure, missing=missing, threads=threads)
+    rows = read_at_estimate(
+        result, X, y, weights=weights, offset=offset, exposure=exposure, missing=missing, threads=threads
+    )
     require_single(rows, "link_test")
     data = rows.model.data
     columns = np.zeros((rows.rows, 2))

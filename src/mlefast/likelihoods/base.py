@@ -50,11 +50,17 @@ class Likelihood:
     whole: ClassVar[bool] = False  # whether y are counts, of which few are different
     scale_name: ClassVar[str | None] = None  # of a scale that is profiled out
     covariance: str = "fisher"  # the kind that suits, if the user asks for none
-    covariances: ClassVar[tuple[str, ...]] = ("fisher", "HC0")  # the kinds that there are
+    expects: ClassVar[bool] = False  # whether d2 is linear in y, so that its expectation is d2 at the mean of y
     # whether a maximum always exists, is to be proved from the rows' open sides, or only found to be one nearby
     existence: ClassVar[Literal["always", "to prove", "local"]] = "always"
     shape: tuple[float, ...] = ()  # the numbers that the leaf needs besides
     estimated: tuple[str, ...] = ()  # names of shape parameters that are estimated with the coefficients
+
+    @property
+    def covariances(self) -> tuple[str, ...]:
+        """The kinds of covariance that there are; leverages need a curvature that is nowhere negative."""
+        expected, leverages = ("expected",) * self.expects, ("HC2", "HC3") * self.convex
+        return ("fisher", *expected, "HC0", "HC1", *leverages, "cluster", "survey")
 
     @property
     def leaf(self) -> str | int:
@@ -99,10 +105,6 @@ class Likelihood:
 
     def linear(self, mean: float) -> float:
         """The eta of a constant mean, where a fit starts."""
-        raise NotImplementedError
-
-    def third(self, eta: Vector) -> Vector:
-        """The third derivative of the loss of a row with respect to eta, for links where it does not depend on y."""
         raise NotImplementedError
 
     def sides(self, y: NDArray[Any]) -> Vector:

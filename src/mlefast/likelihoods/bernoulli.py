@@ -54,6 +54,7 @@ class Bernoulli(Likelihood):
     link: str = "logit"
 
     name = "bernoulli"
+    expects = True
     existence = "to prove"
 
     def __post_init__(self) -> None:
@@ -229,11 +230,6 @@ class Bernoulli(Likelihood):
         from scipy.special import ndtri
 
         return float(ndtri(mean))
-
-    def third(self, eta: Vector) -> Vector:
-        """Mu (1 - mu) (1 - 2 mu), for the logit link."""
-        mean, rest = self.mean(eta), self.mean(-eta)
-        return mean * rest * (rest - mean)
 
     def sides(self, y: NDArray[Any]) -> Vector:
         """The sign of the direction in which eta of a row can grow for ever without a loss: 1 for y = 1, -1 for y = 0.

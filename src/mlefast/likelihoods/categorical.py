@@ -49,6 +49,7 @@ class Categorical(Likelihood):
     name = "categorical"
     link = "logit"
     existence = "to prove"
+    covariances = ("fisher", "HC0", "HC1", "cluster", "survey")  # a row has no single leverage
 
     def encode(
         self, y: NDArray[Any], name: str, levels: tuple[Any, ...] | None = None

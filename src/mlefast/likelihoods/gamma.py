@@ -43,6 +43,7 @@ class Gamma(Likelihood):
     """
 
     name = "gamma"
+    expects = True
     link = "log"
     leaf = "gamma_log"
     canonical = False

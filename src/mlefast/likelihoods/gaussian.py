@@ -37,6 +37,7 @@ class Gaussian(Likelihood):
     """
 
     name = "gaussian"
+    expects = True
     link = "identity"
     leaf = "gaussian"
     quadratic = True
@@ -74,7 +75,7 @@ class Gaussian(Likelihood):
         return max(math.sqrt(2.0 * max(loss, 0.0) / totals.nobs), _LEAST_SCALE)
 
     def at_scale(self, loss: Amount, totals: Totals, scale: float) -> tuple[Amount, float, float]:
-        """Loss / sigma^2 + n log(2 pi sigma^2) / 2."""
+        """Loss / sigma^2 + n log(2 pi sigma^2) / 2, and -sum log(w) / 2 where weights are precisions."""
         precision = scale**-2
-        nll = loss * precision + totals.nobs * (0.5 * math.log(2.0 * math.pi) + math.log(scale))
+        nll = loss * precision + totals.constant + totals.nobs * (0.5 * math.log(2.0 * math.pi) + math.log(scale))
         return nll, precision, precision

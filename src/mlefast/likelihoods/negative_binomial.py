@@ -44,6 +44,7 @@ class NegativeBinomial(Counts):
     alpha: float | None = None
 
     name = "negative_binomial"
+    expects = True
     leaf = "negative_binomial_log"
     canonical = False
 

@@ -45,6 +45,7 @@ class Poisson(Counts):
     quasi: bool = False
 
     name = "poisson"
+    expects = True
     leaf = "poisson_log"
 
     @property
@@ -58,10 +59,6 @@ class Poisson(Counts):
     def covariance(self) -> str:  # type: ignore[override]
         """The sandwich where the variance is not the model's."""
         return "HC0" if self.quasi else "fisher"
-
-    def third(self, eta: Vector) -> Vector:
-        """Mu."""
-        return self.mean(eta)
 
     def constant(self, y: Vector) -> Vector:
         """log(y!); where the leaf leaves y - y log(y) out of the loss, what remains of both, by Stirling's series."""

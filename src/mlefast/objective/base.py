@@ -9,7 +9,7 @@ import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,10 @@ from mlefast import _core
 from mlefast.data import Design, require_finite
 
 from .blocks import BlockRows
-from .information import ProductInformation
+from .information import Information, ProductInformation
 from .passes import Passes
 from .protocol import Leads, Matrix, Moments, Precision, Vector
+from .scores import Scores, parts, sums_by_code
 from .standardisation import Standardisation
 
 _CACHED = 1 << 16  # numbers that stay in the cache while something is computed from them
@@ -47,11 +48,15 @@ class RowsObjective(ABC):
         absent: NDArray[np.bool_] | None = None,
         space: Standardisation | None = None,
         reach: float = 0.0,
+        weights: NDArray[Any] | None = None,
+        offset: NDArray[Any] | None = None,
     ) -> None:
         """`reach` is the size of the largest offset."""
         self._reach = reach
         self._unit = 1.0  # what eta is measured in: with a link its errors count as absolute, without one as relative
         self._rows = rows
+        self.weights = weights
+        self.offset = offset
         self._design = design
         self._threads = threads
         self._absent = absent
@@ -143,10 +148,6 @@ class RowsObjective(ABC):
         return None
 
     @abstractmethod
-    def outer_products(self, params: Vector, moments: Moments) -> Matrix:
-        """The sum of the outer products of the rows' scores, at the scale of the moments."""
-
-    @abstractmethod
     def scan(self, params: Vector, direction: Vector) -> tuple[float, float, float]:
         """Extremes over the rows of what decides whether a maximum exists; see inference/separation.py."""
 
@@ -197,6 +198,29 @@ class RowsObjective(ABC):
     def row_of(self, ids: NDArray[np.intp]) -> NDArray[np.intp]:
         """The rows that leads belong to."""
         return ids
+
+    @abstractmethod
+    def scores(
+        self, params: Vector, moments: Moments, information: Information, *, power: int = 0, counted: bool = True
+    ) -> Matrix:
+        """One pass: the sum of the outer products of the rows' scores, at the scale of the moments, each divided by
+        (1 - leverage)^power. A row's weight counts equal rows, or else is a factor of its score.
+        """
+
+    @abstractmethod
+    def _slopes(self, rows: NDArray[np.intp], x: NDArray[np.float64], params: Vector) -> Matrix:
+        """d1 of rows of the loss, a column for each linear predictor."""
+
+    def row_scores(self, params: Vector) -> Scores:
+        """One pass: the derivatives of the loss of each row, without its weight, some rows at a time."""
+        for rows, x in self.blocks():
+            for index, part in parts(rows, x, self.size):
+                slopes = self._slopes(index, part, params)
+                yield index, (slopes[:, :, np.newaxis] * part[:, np.newaxis]).reshape(len(index), -1)
+
+    def clustered(self, params: Vector, moments: Moments, codes: NDArray[np.intp], count: int) -> Matrix:
+        """One pass: the gradient of the NLL of the rows of each code 0..count - 1, at the scale of the moments."""
+        return sums_by_code(self.row_scores(params), self.weights, codes, (count, self.size))
 
     @property
     def _columns(self) -> int:

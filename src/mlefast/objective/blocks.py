@@ -64,23 +64,19 @@ class BlockRows:
         order: int,
         threads: int,
         single: bool = False,
-        squares: bool = False,
     ) -> tuple[float, Vector | None, Matrix | None, bool, float]:
         """(nll, gradient or None, Hessian or None, whether all is finite, inf) in one pass over the rows."""
         size, losses, finite = len(params), [], True
         gradient = np.zeros(size) if order > 0 else None
         hessian = np.zeros((size, size)) if order > 1 else None
         for part in self._parts():
-            eta = self._rows(part, self._y, self._offset).linear_predictor(params, threads)
-            weights = None if self._weights is None else self._weights[part]
-            y = self._y[part].astype(np.float64, copy=False)
-            finite = finite and bool(np.isfinite(eta).all())
-            nll, d1, d2 = likelihood.rows(eta, y)
+            y, weights, (nll, d1, d2), known = self._derivatives(part, params, likelihood, threads)
+            finite = finite and known
             present = slice(None) if weights is None else weights > 0
             losses.append(float(nll.sum() if weights is None else nll[present] @ weights[present]))
             if gradient is None:
                 continue
-            given = self._rows(slice(0, len(eta)), d1, d1**2 if squares else d2, part)
+            given = self._rows(slice(0, len(y)), d1, d2, part)
             _, slopes, curvature, fine, _ = given.evaluate(np.zeros(size), _GIVEN, order, threads)
             assert slopes is not None
             gradient += slopes
@@ -89,6 +85,39 @@ class BlockRows:
             finite = finite and fine
         loss = math.fsum(losses) if all(map(math.isfinite, losses)) else math.nan
         return loss, gradient, hessian, finite and math.isfinite(loss), math.inf
+
+    def scores(
+        self,
+        params: Vector,
+        likelihood: UserLikelihood,
+        threads: int,
+        inverse: Matrix | None = None,
+        power: int = 0,
+        counted: bool = True,
+    ) -> tuple[Matrix, bool]:
+        """(the sum of the outer products of the rows' scores, whether all is finite), as `_core.Rows.scores`."""
+        size, finite = len(params), True
+        total = np.zeros((size, size))
+        for part in self._parts():
+            y, _, (_, d1, d2), known = self._derivatives(part, params, likelihood, threads)
+            given = self._rows(slice(0, len(y)), d1, d2, part)
+            products, fine = given.scores(np.zeros(size), _GIVEN, threads, inverse, power, counted)
+            total += products
+            finite = finite and known and fine
+        return total, finite
+
+    def linear_predictor(self, params: Vector, threads: int) -> Vector:
+        """The linear predictor of every row."""
+        return self._rows(slice(None), self._y, self._offset).linear_predictor(params, threads)
+
+    def _derivatives(
+        self, part: slice, params: Vector, likelihood: UserLikelihood, threads: int
+    ) -> tuple[Vector, Vector | None, tuple[Vector, Vector, Vector], bool]:
+        """y, the weights, what the function gives, and whether eta is finite."""
+        eta = self._rows(part, self._y, self._offset).linear_predictor(params, threads)
+        y = self._y[part].astype(np.float64, copy=False)
+        weights = None if self._weights is None else self._weights[part]
+        return y, weights, likelihood.rows(eta, y), bool(np.isfinite(eta).all())
 
     def scan(
         self, params: Vector, direction: Vector, likelihood: UserLikelihood, threads: int

@@ -10,36 +10,25 @@ x_i / 2 with t_l = |sum_a (e_l - p)_a A_a'x_i|^2.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .base import RowsObjective
 from .information import Information
+from .memory import MemoryObjective
 from .protocol import Matrix, Moments, Vector
 
 _ELEMENTS = 1 << 20  # of the arrays for some rows
-
-Third = Callable[[Vector], Vector]  # derivative of the NLL of rows with respect to eta
 
 
 class JeffreysObjective:
     """An objective of rows with Jeffreys' prior, for Fisher's scoring."""
 
-    def __init__(
-        self,
-        inner: RowsObjective,
-        third: Third | None,
-        weights: NDArray[np.floating] | None,
-        offset: NDArray[np.floating] | None,
-        volume: Vector,
-    ) -> None:
-        """`third` is None for classes; `volume` holds the logarithms of the scales of the parameters' coordinates."""
+    def __init__(self, inner: RowsObjective, volume: Vector) -> None:
+        """`volume` holds the logarithms of the scales of the parameters' coordinates."""
         self.inner = inner
-        self._third = third
-        self._weights = weights
-        self._offset = offset
         self._volume = volume
         self.size = inner.size
 
@@ -66,13 +55,13 @@ class JeffreysObjective:
     def score(self, params: Vector, moments: Moments, information: Information) -> Vector:
         """One pass: the gradient with that of the prior."""
         assert moments.gradient is not None
-        whitening = information.whiten_matrix()
-        slopes = np.zeros(self.size)
-        for rows, x in self._parts():
-            if self._third is None:
+        if isinstance(self.inner, MemoryObjective):
+            slopes = self.inner.prior_slopes(params, information)
+        else:
+            whitening = information.root()
+            slopes = np.zeros(self.size)
+            for rows, x in self._parts():
                 slopes += self._of_classes(rows, x, params, whitening)
-            else:
-                slopes += self._of_rows(self._third, rows, x, params, whitening)
         return moments.gradient - 0.5 * np.where(information.kept, slopes, 0.0)
 
     def _parts(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
@@ -83,14 +72,7 @@ class JeffreysObjective:
                 yield rows[part], x[part]
 
     def _weighted(self, rows: NDArray[np.intp], terms: Vector) -> Vector:
-        return terms if self._weights is None else terms * self._weights[rows]
-
-    def _of_rows(
-        self, third: Third, rows: NDArray[np.intp], x: NDArray[np.float64], params: Vector, whitening: Matrix
-    ) -> Vector:
-        eta = x @ params + (0.0 if self._offset is None else self._offset[rows])
-        length = np.square(x @ whitening).sum(axis=1)
-        return np.asarray(self._weighted(rows, third(eta) * length) @ x)
+        return terms if self.inner.weights is None else terms * self.inner.weights[rows]
 
     def _of_classes(self, rows: NDArray[np.intp], x: NDArray[np.float64], params: Vector, whitening: Matrix) -> Vector:
         equations = self.inner.equations

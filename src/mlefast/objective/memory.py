@@ -13,12 +13,19 @@ from numpy.typing import NDArray
 
 from mlefast import _core
 from mlefast.data import Design
+from mlefast.errors import OptionError
 from mlefast.likelihoods import Likelihood, Totals
 
 from .base import RowsObjective, Sums
 from .blocks import BlockRows
+from .information import Information
 from .protocol import Leads, Matrix, Moments, Vector
 from .standardisation import Standardisation
+
+_FITTED_EXACTLY = (
+    "HC2 and HC3 divide by 1 - leverage, and there is a row of leverage 1: it has a parameter of its own, so it is "
+    "fitted exactly whatever its y. Use covariance='HC1', or leave out the row and the column that nobody else has."
+)
 
 
 class MemoryObjective(RowsObjective):
@@ -37,9 +44,21 @@ class MemoryObjective(RowsObjective):
         absent: NDArray[np.bool_] | None = None,
         space: Standardisation | None = None,
         reach: float = 0.0,
+        weights: NDArray[Any] | None = None,
+        offset: NDArray[Any] | None = None,
     ) -> None:
-        nobs = float(totals.nobs)
-        super().__init__(rows, design, size=size, nobs=nobs, threads=threads, absent=absent, space=space, reach=reach)
+        super().__init__(
+            rows,
+            design,
+            size=size,
+            nobs=float(totals.nobs),
+            threads=threads,
+            absent=absent,
+            space=space,
+            reach=reach,
+            weights=weights,
+            offset=offset,
+        )
         self._y = y
         self._likelihood = likelihood
         self._leaf = likelihood.compiled()
@@ -103,13 +122,53 @@ class MemoryObjective(RowsObjective):
             loss = moments.loss + float(gradient @ step) + 0.5 * float(step @ change)
         return self._scaled(loss, gradient + change, hessian)
 
-    def outer_products(self, params: Vector, moments: Moments) -> Matrix:
-        """The sum of the outer products of the rows' scores, at the scale of the moments."""
+    def scores(
+        self, params: Vector, moments: Moments, information: Information, *, power: int = 0, counted: bool = True
+    ) -> Matrix:
+        """The sum of the outer products of the rows' scores; OptionError where a leverage is 1."""
         self._count_pass(2)
-        products = self._rows.evaluate(params, self._leaf, 2, self._threads, False, True)[2]
-        assert products is not None
-        _, slope, _ = self._likelihood.at_scale(moments.loss, self._totals, moments.scale)
+        _, slope, curvature = self._likelihood.at_scale(moments.loss, self._totals, moments.scale)
+        inverse = information.root() * math.sqrt(curvature) if power > 0 else None
+        products, finite = self._rows.scores(params, self._leaf, self._threads, inverse, power, counted)
+        if not finite:
+            raise OptionError(_FITTED_EXACTLY)
         return products * slope**2
+
+    def clustered(self, params: Vector, moments: Moments, codes: NDArray[np.intp], count: int) -> Matrix:
+        """The gradient of the NLL of each cluster at the scale of the moments."""
+        slope = self._likelihood.at_scale(moments.loss, self._totals, moments.scale)[1]
+        return super().clustered(params, moments, codes, count) * slope
+
+    def _slopes(self, rows: NDArray[np.intp], x: NDArray[np.float64], params: Vector) -> Matrix:
+        eta = x @ params + (0.0 if self.offset is None else self.offset[rows])
+        y = self._y[rows].astype(np.float64, copy=False)
+        if isinstance(self._rows, BlockRows):
+            return np.asarray(self._leaf.rows(eta, y)[1][:, np.newaxis])
+        return _core.terms(eta, y, self._leaf)[1][:, np.newaxis]
+
+    def expected(self, params: Vector, moments: Moments) -> Matrix:
+        """Two passes: the expected Hessian. d2 is linear in y, so its expectation is d2 at the mean of y."""
+        self._count_pass(0)
+        self._count_pass(2)
+        mean = self._likelihood.mean(self._rows.linear_predictor(params, self._threads))
+        intercept = self.size > self._design.columns
+        rows = _core.Rows(self._design.groups, mean, self.weights, self.offset, intercept)
+        if self._space is not None:
+            rows.standardise(self._space.centre, self._space.scale)
+        hessian = rows.evaluate(params, self._leaf, 2, self._threads)[2]
+        assert hessian is not None
+        return hessian * self._likelihood.at_scale(moments.loss, self._totals, moments.scale)[2]
+
+    def prior_slopes(self, params: Vector, information: Information) -> Vector:
+        """One pass: minus twice the gradient of Jeffreys' prior, for likelihoods without a scale."""
+        self._count_pass(1)
+        assert isinstance(self._rows, _core.Rows)
+        return self._rows.prior_slopes(params, self._leaf, self._threads, information.root())
+
+    @property
+    def response(self) -> NDArray[Any]:
+        """The numbers that stand for y."""
+        return self._y
 
     def at(self, likelihood: Likelihood, totals: Totals) -> MemoryObjective:
         """The same rows with another likelihood."""

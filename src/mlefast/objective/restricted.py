@@ -14,16 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .base import Sums
+from .information import Information
 from .protocol import Leads, Matrix, Moments, Vector
+from .scores import outer_products
 from .softmax import SoftmaxObjective
 
 
 class RestrictedSoftmax(SoftmaxObjective):
     """Negative log-likelihood of the classes that stay possible in the limit along `barred`, (size, directions)."""
 
-    def __init__(self, *args: Any, weights: NDArray[Any] | None, barred: Matrix, **options: Any) -> None:
+    def __init__(self, *args: Any, barred: Matrix, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._weights = weights
         self._barred = barred
 
     def _rivals(self, rows: NDArray[np.intp], x: Matrix) -> NDArray[np.bool_]:
@@ -33,30 +34,39 @@ class RestrictedSoftmax(SoftmaxObjective):
         return np.asarray(others & ~ahead.any(axis=2))
 
     def _evaluate(self, params: Vector, order: int, single: bool) -> Sums:
-        return *self._sum(params, order, squares=False), math.inf
+        return *self._sum(params, order), math.inf
 
-    def outer_products(self, params: Vector, moments: Moments) -> Matrix:
-        """The sum of the outer products of the rows' scores."""
-        products = self._sum(params, 2, squares=True)[2]
-        assert products is not None
-        return products
+    def scores(
+        self, params: Vector, moments: Moments, information: Information, *, power: int = 0, counted: bool = True
+    ) -> Matrix:
+        """The sum of the outer products of the rows' scores; the power must be 0."""
+        assert power == 0
+        return outer_products(self.row_scores(params), self.weights, self.size, counted)
 
-    def _sum(self, params: Vector, order: int, *, squares: bool) -> tuple[float, Vector | None, Matrix | None, bool]:
+    def _slopes(self, rows: NDArray[np.intp], x: Matrix, params: Vector) -> Matrix:
+        return self._of_rows(rows, x, params)[2][:, 1:]
+
+    def _of_rows(self, rows: NDArray[np.intp], x: Matrix, params: Vector) -> tuple[Matrix, Matrix, Matrix, Vector]:
+        """Of each class the probability, one minus it and d1; the negative log-likelihood of each row."""
+        p, rest, nll = self._probabilities(rows, x, params)
+        d1 = p.copy()
+        labels = (np.arange(len(rows)), self._y[rows].astype(np.intp))
+        d1[labels] = -rest[labels]
+        return p, rest, d1, nll
+
+    def _sum(self, params: Vector, order: int) -> tuple[float, Vector | None, Matrix | None, bool]:
         equations, columns = self._classes - 1, self._columns
         losses = []
         gradient, hessian = np.zeros((equations, columns)), np.zeros((equations, columns, equations, columns))
         for rows, x in self.blocks():
-            p, rest, nll = self._probabilities(rows, x, params)
-            weights = np.ones(len(rows)) if self._weights is None else self._weights[rows]
-            d1 = p.copy()
-            labels = (np.arange(len(rows)), self._y[rows].astype(np.intp))
-            d1[labels] = -rest[labels]
+            p, rest, d1, nll = self._of_rows(rows, x, params)
+            weights = np.ones(len(rows)) if self.weights is None else self.weights[rows]
             losses.append(float(weights @ nll))
             gradient += (weights[:, np.newaxis] * d1[:, 1:]).T @ x
             for k in range(equations if order == 2 else 0):
                 for other in range(k + 1):
                     a, b = k + 1, other + 1
-                    bend = d1[:, a] * d1[:, b] if squares else p[:, a] * (rest[:, a] if a == b else -p[:, b])
+                    bend = p[:, a] * (rest[:, a] if a == b else -p[:, b])
                     hessian[k, :, other] += x.T @ ((weights * bend)[:, np.newaxis] * x)
         for k in range(equations):
             for other in range(k):

@@ -11,12 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mlefast.likelihoods import Likelihood, Totals
+from mlefast import _core
+from mlefast.likelihoods import Likelihood, Totals, UserLikelihood
 
+from .information import Information
 from .memory import MemoryObjective
 from .passes import Passes
-from .protocol import Moments, Precision, Vector
+from .protocol import Matrix, Moments, Precision, Vector
+from .scores import Scores, outer_products, parts, sums_by_code
 
 _DISTANCE = 2e-3  # of logarithms; balances the error of the formula, its fourth power, with rounding
 _EPS = float(np.finfo(np.float64).eps)
@@ -108,6 +112,40 @@ class ShapeObjective:
         coefficients = self._memory.rounding(params[: -self._shapes], moments, diagonal[: -self._shapes])
         level = _EPS * (abs(moments.nll) + self.nobs) / _DISTANCE + _DISTANCE**4 / 30.0 * self.nobs
         return np.hstack([coefficients, np.full(self._shapes, level)])
+
+    def row_scores(self, params: Vector) -> Scores:
+        """One pass: the derivatives of the NLL of each row, without its weight; of the shape by differences."""
+        memory, coefficients = self.split(params)
+        shape, offset, h = params[-self._shapes :], memory.offset, _DISTANCE
+        for rows, x in memory.blocks():
+            for index, part in parts(rows, x, self.size):
+                eta = part @ coefficients + (0.0 if offset is None else offset[index])
+                y = memory.response[index].astype(np.float64, copy=False)
+                slopes = [self._rows_at(shape, eta, y)[1][:, np.newaxis] * part]
+                for j in range(self._shapes):
+                    near = [self._rows_at(_moved(shape, j, k * h), eta, y)[0] for k in _POINTS]
+                    slopes.append((np.array(_FIRST) @ near / h)[:, np.newaxis])
+                yield index, np.hstack(slopes)
+
+    def _rows_at(self, shape: Vector, eta: Vector, y: Vector) -> tuple[Vector, Vector]:
+        """The NLL of rows and its derivative with respect to eta."""
+        likelihood = self._likelihood.at(shape.tolist())
+        if isinstance(likelihood, UserLikelihood):
+            return (
+                likelihood.rows(eta, y)[:2] if likelihood.in_python else _core.terms(eta, y, likelihood.compiled())[:2]
+            )
+        return likelihood.terms(eta, y)[:2]
+
+    def scores(
+        self, params: Vector, moments: Moments, information: Information, *, power: int = 0, counted: bool = True
+    ) -> Matrix:
+        """The sum of the outer products of the rows' scores; there are no leverages, so the power must be 0."""
+        assert power == 0
+        return outer_products(self.row_scores(params), self._memory.weights, self.size, counted)
+
+    def clustered(self, params: Vector, moments: Moments, codes: NDArray[np.intp], count: int) -> Matrix:
+        """The gradient of the NLL of the rows of each code 0..count - 1."""
+        return sums_by_code(self.row_scores(params), self._memory.weights, codes, (count, self.size))
 
     def _mixed(self, coefficients: Vector, shape: Vector, pair: tuple[int, int]) -> float:
         """The mixed derivative of two shape parameters, from two squares of points around them."""

@@ -38,6 +38,7 @@ class SoftmaxObjective(RowsObjective):
         threads: int,
         absent: NDArray[np.bool_] | None = None,
         space: Standardisation | None = None,
+        weights: NDArray[Any] | None = None,
     ) -> None:
         """`columns` counts the parameters of one class; `space` is that of one class."""
         super().__init__(
@@ -48,6 +49,7 @@ class SoftmaxObjective(RowsObjective):
             threads=threads,
             absent=absent,
             space=space,
+            weights=weights,
         )
         self._y = y
         self._classes = classes
@@ -65,12 +67,20 @@ class SoftmaxObjective(RowsObjective):
         nll, gradient, hessian, finite = self._softmax.evaluate(self._by_class(params), order, self._threads, single)
         return nll, None if gradient is None else gradient.ravel(), hessian, finite, math.inf
 
-    def outer_products(self, params: Vector, moments: Moments) -> Matrix:
-        """The sum of the outer products of the rows' scores."""
+    def scores(
+        self, params: Vector, moments: Moments, information: Information, *, power: int = 0, counted: bool = True
+    ) -> Matrix:
+        """The sum of the outer products of the rows' scores; a row has no single leverage, so the power must be 0."""
+        assert power == 0
         self._count_pass(2)
-        products = self._softmax.evaluate(self._by_class(params), 2, self._threads, False, True)[2]
-        assert products is not None
-        return products
+        return self._softmax.scores(self._by_class(params), self._threads, counted)[0]
+
+    def _slopes(self, rows: NDArray[np.intp], x: NDArray[np.float64], params: Vector) -> Matrix:
+        eta = np.pad(x @ self._by_class(params).T, ((0, 0), (1, 0)))
+        p = np.exp(eta - eta.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        p[np.arange(len(rows)), self._y[rows].astype(np.intp)] -= 1.0
+        return np.asarray(p[:, 1:])
 
     def sample(self, step: int) -> Self:
         """The objective of every step-th row."""

@@ -8,7 +8,7 @@
 #ifndef MLEFAST_BLOCK_H
 #define MLEFAST_BLOCK_H
 
-#include "tile.h"
+#include "leverage.h"
 
 enum { NLL, FINITE, SUM_D1, SUM_D2, REACH, HEADER = 8 };
 /* REACH is the sum of 1 / d2 (weighted): by Cauchy and Schwarz (x_i'v)^2 <= v'H v / d2_i, so a step of one standard error
@@ -24,6 +24,7 @@ typedef struct {
     design x;
     const column *y, *weights, *offset; /* weights and offset may be NULL */
     leaf_function leaf;
+    third_function third;
     const double *shape; /* the likelihood's own parameters */
     border border;
     double tail;
@@ -31,7 +32,11 @@ typedef struct {
     double intercept;
     int order;
     int single;  /* the Hessian by floats */
-    int squares; /* d1^2 in the place of d2: the Hessian becomes the sum of the scores' outer products */
+    summand summand;
+    int power;         /* of 1 / (1 - leverage) in the scores' outer products: 0, 1 or 2 */
+    int counted;       /* weights count equal rows; else a row is one, and its score has the weight */
+    whitening inverse; /* no strips if no leverages are asked for */
+    double *leverages; /* of all rows, w d2 |A'x|^2, or NULL */
     int64_t stride; /* doubles in a row of the Hessian */
 } question;
 
@@ -127,6 +132,20 @@ static void tile_to_floats(const double *tile, int64_t panel_stride, int64_t pan
             vd_to_floats(groups + panel * panel_stride + i, vd_load(tile + panel * panel_stride + i));
 }
 
+/* Leverages of rows from `first` on, and the summands that are asked for in the place of d1 or d2. */
+static void change_derivatives(const question *q, int64_t first, int rows, int padded, const double *tile,
+                               int64_t panel_stride, const row_vectors *v) {
+    double lengths[PACKED_COLUMN_ROWS], third[PACKED_COLUMN_ROWS];
+    if (q->inverse.count > 0) squared_lengths(&q->inverse, tile, panel_stride, padded, lengths);
+    if (q->leverages)
+        for (int i = 0; i < rows; ++i) q->leverages[first + i] = v->weights[i] * v->d2[i] * lengths[i];
+    if (q->summand == SCORES) scores_for_d2(q->power, q->counted, padded, v->weights, v->d1, v->d2, lengths);
+    if (q->summand == PRIOR) {
+        q->third(padded, v->y, v->d1, v->d2, third);
+        for (int i = 0; i < padded; ++i) v->d1[i] = third[i] * lengths[i];
+    }
+}
+
 /* Everything but the Hessian for the rows of a tile; leaves X, d1 and d2 for it, and the sums X'd1 and X'd2 if there is
  * one. Returns the rows rounded up to a whole number of vectors. */
 static int evaluate_tile(const question *q, int64_t first, int rows, double *tile, float *groups, int64_t panel_stride,
@@ -138,8 +157,8 @@ static int evaluate_tile(const question *q, int64_t first, int rows, double *til
         int count = rows - done < step ? rows - done : step;
         count = load_tile(q, first + done, count, part, panel_stride, &v);
         q->leaf(count, v.eta, v.y, q->shape, v.nll, v.d1, v.d2);
-        if (q->squares)
-            for (int i = 0; i < count; ++i) v.d2[i] = v.d1[i] * v.d1[i];
+        if (q->summand != DERIVATIVES || q->leverages)
+            change_derivatives(q, first + done, rows - done < step ? rows - done : step, count, part, panel_stride, &v);
         add_row_sums(&v, count, q->order, sums);
         if (q->order == 1) add_column_sums(part, panel_stride, q->x.panels, count, v.d1, sums + HEADER);
         if (q->order == 2 && q->single) tile_to_floats(part, panel_stride, q->x.panels, count, groups + done * PANEL);

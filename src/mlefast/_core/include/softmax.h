@@ -257,7 +257,10 @@ static void add_softmax_gradient(const softmax_question *s, const softmax_tile *
 
 /* d2 of the classes k and l (from 0), or the product of their slopes, for the rows from i on. */
 INLINE vd curvature_at(const softmax_question *s, const softmax_tile *t, int64_t k, int64_t l, int i) {
-    if (s->q.squares) return vd_mul(slope_at(t, k, i), slope_at(t, l, i));
+    if (s->q.summand == SCORES) {
+        vd product = vd_mul(slope_at(t, k, i), slope_at(t, l, i));
+        return s->q.counted ? product : vd_mul(product, vd_load(t->weights + i));
+    }
     vd p = vd_load(t->p + k * t->stride + i);
     if (k == l) return vd_mul(p, complement(t, i, vd_set((double)(k + 1)), p));
     return vd_mul(vd_sub(vd_zero(), p), vd_load(t->p + l * t->stride + i));

@@ -45,6 +45,11 @@ static void leaf_bernoulli_logit(int64_t rows, const double *eta, const double *
     }
 }
 
+/* d3 = mu (1 - mu) (1 - 2 mu), as mu = d1 + y. */
+static void third_bernoulli_logit(int64_t rows, const double *y, const double *d1, const double *d2, double *third) {
+    for (int64_t i = 0; i < rows; ++i) third[i] = d2[i] * (1.0 - 2.0 * (d1[i] + y[i]));
+}
+
 /* What a row with one label gives; a fraction y takes y of a one and 1 - y of a zero. */
 typedef struct { double nll, d1, d2; } label_terms;
 

@@ -41,6 +41,13 @@ static void leaf_poisson(int64_t rows, const double *eta, const double *y, const
         if (y[i] > LARGE_COUNT && eta[i] == eta[i]) nll[i] = poisson_excess(eta[i], y[i]);
 }
 
+/* d3 = mu, like all the later ones. */
+static void third_poisson(int64_t rows, const double *y, const double *d1, const double *d2, double *third) {
+    (void)y;
+    (void)d1;
+    for (int64_t i = 0; i < rows; ++i) third[i] = d2[i];
+}
+
 /* Negative binomial with variance mu + alpha mu^2, alpha = shape[0]. With a = alpha mu: d1 = (mu - y) / (1 + a),
  * d2 = mu (1 + alpha y) / (1 + a)^2, nll = (y + 1/alpha) log(1 + a) - y log(a), where log(1 + a) - log(a) is
  * log(1 + 1/a) without cancellation; the rest depends on y and alpha only. */

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Scores of rows, some rows at a time, and their sums by cluster or by outer products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .protocol import Matrix
+
+Scores = Iterator[tuple[NDArray[np.intp], Matrix]]  # which rows, and a row of derivatives for each, without weights
+
+_ELEMENTS = 1 << 20
+
+
+def parts(rows: NDArray[np.intp], x: Matrix, size: int) -> Scores:
+    """The rows of a block, so few at a time that their scores of this size take eight megabytes."""
+    most = max(1, _ELEMENTS // size)
+    for first in range(0, len(rows), most):
+        yield rows[first : first + most], x[first : first + most]
+
+
+def sums_by_code(
+    scores: Scores, weights: NDArray[np.floating] | None, codes: NDArray[np.intp], shape: tuple[int, int]
+) -> Matrix:
+    """The sum of the weighted scores of the rows of each code, a row for each."""
+    from scipy.sparse import csr_array
+
+    sums = np.zeros(shape)
+    for index, part in scores:
+        there, place = np.unique(codes[index], return_inverse=True)
+        weight = np.ones(len(index)) if weights is None else weights[index].astype(np.float64)
+        members = csr_array((weight, (place, np.arange(len(index)))))
+        sums[there] += np.asarray(members @ part)
+    return sums
+
+
+def outer_products(scores: Scores, weights: NDArray[np.floating] | None, size: int, counted: bool) -> Matrix:
+    """The sum of the outer products of the scores; a weight counts equal rows, or else is a factor of a score."""
+    total = np.zeros((size, size))
+    for index, part in scores:
+        if weights is not None:
+            part = part * (np.sqrt(weights[index]) if counted else weights[index])[:, np.newaxis]
+        total += part.T @ part
+    return total
