@@ -60,7 +60,8 @@ def by_numpy(x: np.ndarray, y: np.ndarray, name: str) -> Params:
     """Newton's method as a user would write it: without checks or proof, with standard errors."""
     from mlefast import reference
 
-    return reference.irls(with_ones(x), y).params
+    ones: Any = with_ones(x)
+    return reference.irls(ones, y).params
 
 
 def by_sklearn(x: np.ndarray, y: np.ndarray, name: str) -> Params:
