@@ -55,8 +55,7 @@ def assess(
     found = as_found(model, objective, solution, columns)
     if prior is None:
         found = refine(model, objective, found, columns, tol=tol, null_scale=null.scale)
-    solution, params, rounding = found
-    information = solution.information
+    solution, information = found.solution, found.solution.information
     separation = judge(model, objective, solution, columns, null.scale, None if prior is None else prior.free)
     if columns is None:
         settled = separation.verdict in ("exists", "local")
@@ -66,8 +65,9 @@ def assess(
     if separation.verdict == "separated":
         limit = find_limit(model, objective, solution, columns, separation, tol, prior)
         objective, separation, ends = limit.objective, limit.separation, limit.ends
-        solution, params, rounding = as_found(model, objective, limit.solution, None)
+        found = as_found(model, objective, limit.solution, columns)
         determined = kept & ~limit.moved
+    solution, params, rounding = found
     information, gradient = solution.information.among(kept), solution.moments.gradient
     assert gradient is not None
     vanished = determined & ~information.kept

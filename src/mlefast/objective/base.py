@@ -105,7 +105,9 @@ class RowsObjective(ABC):
         """
         lengths = np.sqrt(np.abs(diagonal))
         chain = _CHAIN + math.log2(max(1.0, self.rows / _CHAIN))
-        terms = float(lengths @ np.abs(params)) + float(lengths.max(initial=0.0)) * (self._unit + self._reach)
+        # sqrt(sum d2) is the length of the ones; where they are no column, that of the longest stands for it
+        ones = lengths[:: self._columns] if self._space is not None and self._space.intercept else lengths
+        terms = float(lengths @ np.abs(params)) + float(ones.max(initial=0.0)) * (self._unit + self._reach)
         return _UNIT * lengths * (chain * math.sqrt(self.nobs) + (self._columns + _LEAF) * terms)
 
     @abstractmethod
