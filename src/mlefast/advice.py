@@ -35,7 +35,7 @@ def warn(result: Result, max_iter: int, *, on_separation: str = "warn", on_rank:
             ConvergenceWarning,
             stacklevel=_CALLER,
         )
-    elif not certificate.met and certificate.distance <= certificate.tol:
+    elif certificate.distance <= certificate.tol:
         warnings.warn(
             f"the estimate is {certificate.distance:.2g} standard errors from the maximum, but for rounding, which may "
             f"account for {certificate.rounding:.2g}: more than was asked for ({certificate.tol:.2g}). Raise tol.",

@@ -55,7 +55,8 @@ def assess(
     found = as_found(model, objective, solution, columns)
     if prior is None:
         found = refine(model, objective, found, columns, tol=tol, null_scale=null.scale)
-    solution, information = found.solution, found.solution.information
+    solution, params, rounding = found
+    information = solution.information
     separation = judge(model, objective, solution, columns, null.scale, None if prior is None else prior.free)
     if columns is None:
         settled = separation.verdict in ("exists", "local")
@@ -65,9 +66,8 @@ def assess(
     if separation.verdict == "separated":
         limit = find_limit(model, objective, solution, columns, separation, tol, prior)
         objective, separation, ends = limit.objective, limit.separation, limit.ends
-        found = as_found(model, objective, limit.solution, columns)
+        solution, params, rounding = as_found(model, objective, limit.solution, None)
         determined = kept & ~limit.moved
-    solution, params, rounding = found
     information, gradient = solution.information.among(kept), solution.moments.gradient
     assert gradient is not None
     vanished = determined & ~information.kept
