@@ -177,7 +177,7 @@ def _describe(
     found: Separation,
 ) -> Limit:
     """Where the parameters go along the directions that `basis` spans."""
-    from mlefast.inference.recession import Cone
+    from mlefast.inference.recession import Cone, Undecided
 
     space, size = model.coordinates, rows.size
     basis = np.linalg.qr(basis)[0][:size]
@@ -189,7 +189,10 @@ def _describe(
     span = np.linalg.norm(in_user_units, axis=1)
     moved = columns.kept & (span > _STILL * _sizes(space, np.pad(np.linalg.norm(basis, axis=1), padding[0])))
     ends = np.zeros(model.size)
-    way = cone.signs(in_user_units[moved])
+    try:
+        way = cone.signs(in_user_units[moved])
+    except Undecided:
+        way = np.zeros(np.count_nonzero(moved))
     ends[moved] = np.where(way == 0.0, np.nan, np.copysign(np.inf, way))
     direction = np.pad(direction, padding[0])
     strength = np.where(moved, np.abs(direction), 0.0)
