@@ -90,6 +90,7 @@ def full(handmade) -> Result:
         penalty=mlefast.Ridge([1.0, 0.0, 0.1]),
         penalty_value=0.1,
         df_effective=2.25,
+        robust_ratio=np.array([1.0, math.nan, 2.0, 0.5]),
         trace=(Iteration(1.0, 693.1, math.nan, 3.5), Iteration(2.0, 690.0, 3.0, math.inf)),
     )
 
@@ -160,7 +161,11 @@ def test_a_formula_comes_back_but_reads_no_tables() -> None:
     assert_same(result, again)
     assert again.encoder == UnreadEncoder("y ~ x + C(g)")
     assert_same(again, Result.from_json(again.to_json()))
-    for use in (lambda: again.predict(table), lambda: mlefast.profile(again, table, table["y"])):
+    for use in (
+        lambda: again.predict(table),
+        lambda: mlefast.profile(again, table, table["y"]),
+        lambda: mlefast.marginal_effects(again, table),
+    ):
         with pytest.raises(DataError, match="was read from JSON.*pickle"):
             use()
 
@@ -179,7 +184,7 @@ def test_the_command_line_prints_the_same_object(tmp_path, capsys) -> None:
 
 
 def test_a_result_of_format_1_is_read(handmade) -> None:
-    result = full(handmade)
+    result = dataclasses.replace(full(handmade), robust_ratio=None)
     before = Separation("separated", -math.inf, ("a",), result.separation.direction)  # what was known then
     assert_same(dataclasses.replace(result, separation=before), Result.from_json(GOLDEN.read_text(encoding="utf-8")))
 

@@ -185,6 +185,88 @@ def test_a_profile_that_cannot_be_drawn(doses, handmade) -> None:
         result.plot.profile(empty, "x1")
 
 
+# ---- pictures of the rows
+
+
+@pytest.fixture(scope="module")
+def line() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((200, 2))
+    return X, X[:, 0] + rng.standard_normal(200)
+
+
+def test_calibration_is_the_average_of_each_decile(line) -> None:
+    X, y = line[0], line[1] > 0
+    result = mlefast.fit(X, y)
+    ax = result.plot.calibration(X, y)
+    drawn(ax)
+    fitted = result.predict(X)
+    tenths = np.argsort(fitted).reshape(10, 20)
+    np.testing.assert_allclose(points(ax)[:, 0], fitted[tenths].mean(axis=1))
+    np.testing.assert_allclose(points(ax)[:, 1], y[tenths].mean(axis=1))
+    p = fitted[tenths].mean(axis=1)
+    bars = np.array(ax.collections[0].get_segments())[:, :, 1]
+    np.testing.assert_allclose(np.diff(bars)[:, 0], 2 * 1.959963984540054 * np.sqrt(p * (1 - p) / 20))
+    drawn(mlefast.fit(*line, likelihood="gaussian").plot.calibration(*line))
+
+
+def test_residuals_of_least_squares_are_those_of_the_textbook(line) -> None:
+    """Quantile residuals of a normal distribution are (y - mu) / sigma."""
+    X, y = line
+    result = mlefast.fit(X, y, likelihood="gaussian", scale="mle")
+    ax = result.plot.residuals(X, y)
+    drawn(ax)
+    found = ax.collections[0].get_offsets()
+    Z = np.c_[np.ones(200), X]
+    mu = Z @ np.linalg.lstsq(Z, y)[0]
+    order = np.argsort(mu)
+    np.testing.assert_allclose(found[:, 0], mu[order], atol=1e-10)
+    np.testing.assert_allclose(found[:, 1], ((y - mu) / np.sqrt(np.mean((y - mu) ** 2)))[order], atol=1e-8)
+    np.testing.assert_allclose(points(ax)[:, 1], found[:, 1].reshape(20, 10).mean(axis=1))
+
+
+def test_leverages_of_least_squares_are_those_of_the_hat_matrix(line) -> None:
+    X, y = line
+    ax = mlefast.fit(X, y, likelihood="gaussian").plot.leverage(X, y)
+    drawn(ax)
+    Z = np.c_[np.ones(200), X]
+    hat = Z @ np.linalg.solve(Z.T @ Z, Z.T)
+    h, e = np.diagonal(hat), y - hat @ y
+    standardised = e / np.sqrt(e @ e / 197 * (1 - h))
+    np.testing.assert_allclose(ax.collections[0].get_offsets(), np.c_[h, standardised], atol=1e-10)
+    cooks = standardised**2 * h / (1 - h) / 3
+    assert [text.get_text() for text in ax.texts[:5]] == [str(i) for i in np.argsort(-cooks)[:5]]
+    assert ax.lines[1].get_xdata()[0] == pytest.approx(2 * 3 / 200)
+
+
+def test_rows_of_counts_with_exposure_and_of_many(line) -> None:
+    rng = np.random.default_rng(5)
+    X = rng.standard_normal((120_000, 1))
+    exposure = rng.uniform(0.5, 2.0, len(X))
+    y = rng.poisson(exposure * np.exp(0.3 * X[:, 0]))
+    result = mlefast.fit(X, y, likelihood="poisson", exposure=exposure)
+    ax = result.plot.residuals(X, y, exposure=exposure)
+    assert ax.get_xscale() == "log" and len(ax.collections[0].get_offsets()) == 60_000
+    heights = points(ax)[:, 1]
+    assert np.abs(heights).max() < 0.06  # 6000 rows in each average: 4.5 standard errors
+    assert len(result.plot.leverage(X, y, exposure=exposure).collections[0].get_offsets()) <= 60_005
+
+
+def test_fits_whose_rows_cannot_be_drawn(line) -> None:
+    X, y = line
+    median = mlefast.fit(X, y, likelihood="laplace")
+    classes = np.digitize(y, [-0.5, 0.5])
+    softmax = mlefast.fit(X, classes, likelihood="categorical")
+    for draw_rows in (median.plot.calibration, median.plot.leverage):
+        with pytest.raises(OptionError, match="laplace"):
+            draw_rows(X, y)
+    for draw_rows in (softmax.plot.calibration, softmax.plot.residuals, softmax.plot.leverage):
+        with pytest.raises(OptionError):
+            draw_rows(X, classes)
+    with pytest.raises(mlefast.DataError, match="not the data of the fit"):
+        mlefast.fit(X, y, likelihood="gaussian").plot.leverage(X, -y)
+
+
 def test_without_matplotlib_the_remedy_is_named(handmade, monkeypatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingPackageError, match=r'pip install "mlefast\[plot\]"'):

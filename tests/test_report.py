@@ -112,18 +112,34 @@ def test_the_command_line_writes_the_page(folder: Path, capsys) -> None:
     assert page.says("proved") and page.says("standard errors") and page.says("Converged")
     assert page.texts["code"] == [shlex.join(["mlefast", *arguments])]
     assert shlex.split(page.texts["code"][0])[1:] == arguments
-    coefficients, trace = page.images
+    coefficients, trace, calibration, residuals, leverage = page.images
     assert {HOSTILE, "hour", "日本 $x"} <= set(letters(coefficients))
     assert "passes over the data" in letters(trace)
+    assert "average of late & <b> = True" in letters(calibration)
+    assert "quantile residual" in letters(residuals) and "standardised residual" in letters(leverage)
 
 
 def test_a_separated_fit_says_so_first(folder: Path, capsys) -> None:
     out = folder / "separated.html"
     assert main(["fit", str(folder / "it's.csv"), "early ~ hour", "--report", str(out), "--json"]) == 1
     page = read(out.read_text(encoding="utf-8"))
-    assert page.texts["strong"] == ["Not converged."]
+    assert page.texts["strong"] == ["The maximum does not exist."]
     assert page.says("The maximum does not exist") and page.says("separated")
+    assert len(page.images) == 2  # infinite coefficients have no residuals
     assert mlefast.Result.from_json(capsys.readouterr().out).separation.verdict == "separated"
+
+
+def test_weights_and_missing_rows_reach_the_pictures(folder: Path, capsys) -> None:
+    frame = pd.read_csv(folder / "it's.csv").assign(n=[1, 2] * 200, years=1.5)
+    frame.loc[3, "hour"] = np.nan
+    frame.to_parquet(folder / "weighted.parquet")
+    options = ["--weights", "n", "--missing", "drop", "--report", str(folder / "w.html")]
+    assert main(["fit", str(folder / "weighted.parquet"), "early ~ `日本 $x`", *options]) == 0
+    assert len(read((folder / "w.html").read_text(encoding="utf-8")).images) == 5
+    options += ["--exposure", "years", "--likelihood", "poisson"]
+    assert main(["fit", str(folder / "weighted.parquet"), "n ~ hour", *options]) == 0
+    assert len(read((folder / "w.html").read_text(encoding="utf-8")).images) == 5
+    assert capsys.readouterr().err == ""
 
 
 def test_the_same_fit_gives_the_same_page(handmade) -> None:

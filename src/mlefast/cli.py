@@ -206,12 +206,12 @@ def _build() -> click.Group:
         """
         _require_packages()
         _require_places(file, output, report)
-        result = _fit(file, formula, options)
+        result, table = _fit(file, formula, options)
         try:
             if output is not None:
                 _write_coefficients(result, output)
             if report is not None:
-                _write_report(result, report, given)
+                _write_report(result, report, given, table, options)
         finally:  # a disk that filled up must not cost the fit
             _say(result.to_json() if as_json else str(result.summary()))
         return 0 if result.converged else 1
@@ -241,8 +241,8 @@ def _require_places(file: str, output: str | None, report: str | None) -> None:
             raise DataError(f"{option} {path} is the file of the data, which would be lost. Choose another place.")
 
 
-def _fit(file: str, formula: str, options: dict[str, Any]) -> Result:
-    """The fit; all that can be known to be wrong before it is said before it."""
+def _fit(file: str, formula: str, options: dict[str, Any]) -> tuple[Result, Any]:
+    """The fit and its table; all that can be known to be wrong before it is said before it."""
     from mlefast.data.files import read_table
     from mlefast.formula import fit_formula, required_columns
     from mlefast.likelihoods import find_likelihood
@@ -255,7 +255,7 @@ def _fit(file: str, formula: str, options: dict[str, Any]) -> Result:
     with _warnings_in_lines():
         table = read_table(file, list(dict.fromkeys([*required_columns(formula), *extra])))
         with _ProgressLine() as line:
-            return fit_formula(formula, table, progress=line.update, **options)
+            return fit_formula(formula, table, progress=line.update, **options), table
 
 
 def _likelihood(likelihood: Likelihood, quantile: float | None) -> Likelihood:
@@ -290,12 +290,18 @@ def _write_coefficients(result: Result, output: str) -> None:
     write_coefficients(columns, output)
 
 
-def _write_report(result: Result, path: str, given: str) -> None:
+def _write_report(result: Result, path: str, given: str, table: Any, options: dict[str, Any]) -> None:
     from mlefast.report import report
 
+    rows: dict[str, Any] = {}
+    if result.response in table.column_names:  # not of what a formula computes
+        weights = options["weights"]
+        rows = {"X": table, "y": table[result.response], "missing": options["missing"], "threads": options["threads"]}
+        rows["weights"] = None if weights is None else table[weights]
+    page = report(result, given, **rows)
     try:
         with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(report(result, given))
+            file.write(page)
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror or error}.") from None
 

@@ -20,6 +20,11 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 _GREY = "0.45"
 _LEAST = 1e-17  # a distance that a logarithmic axis still shows
 _DODGE = 0.7  # of the distance between rows, for the classes of a row
+_NORMAL = 1.959963984540054  # 0.975 quantile of the normal distribution
+_GROUPS = 20
+_NAMED = 5  # rows of a scatter that get their number
+_MOST_POINTS = 100_000
+_VECTORS = 2000  # points that a vector graphic may hold
 
 
 def coefficients(
@@ -121,6 +126,58 @@ def _window(estimate: float, interval: tuple[float, float], half: float) -> tupl
     finite = [width for width in widths if math.isfinite(width)] or [2.0 * half]
     left, right = (1.35 * (width if math.isfinite(width) else 2.0 * max(finite)) for width in widths)
     return estimate - left, estimate + right
+
+
+def calibration(ax: Any, fitted: Vector, observed: Vector, errors: Vector | None) -> None:
+    """Averages of y by averages of the fitted means of groups of rows, with 95 % intervals where errors are known."""
+    ends = [float(min(fitted.min(), observed.min())), float(max(fitted.max(), observed.max()))]
+    ax.plot(ends, ends, color=_GREY, linewidth=0.8)
+    bars = None if errors is None else _NORMAL * errors
+    ax.errorbar(fitted, observed, bars, fmt="o", color=COLOURS[0], markersize=5, linewidth=1.2)
+    _tidy(ax)
+
+
+def residuals(ax: Any, fitted: Vector, values: Vector) -> None:
+    """Residuals that should be standard normal, by fitted means, with averages of groups of equal size."""
+    order = np.argsort(fitted, kind="stable")
+    x, y = fitted[order], values[order]
+    ax.axhline(0.0, color=_GREY, linewidth=0.8)
+    for height in (-_NORMAL, _NORMAL):
+        ax.axhline(height, color=_GREY, linewidth=0.8, linestyle=":")
+    _scatter(ax, x[:: _stride(x)], y[:: _stride(x)], 6.0)
+    groups = [part for part in np.array_split(np.arange(len(x)), min(_GROUPS, max(1, len(x) // 10))) if part.size]
+    middles = [(float(x[part].mean()), float(y[part].mean())) for part in groups]
+    ax.plot(*zip(*middles, strict=True), "o-", color=COLOURS[1], markersize=4, linewidth=1.2)
+    _tidy(ax)
+
+
+def leverage(ax: Any, rows: NDArray[np.intp], leverages: Vector, values: Vector, cooks: Vector) -> None:
+    """Standardised residuals by leverages; areas grow with Cook's distances, of which the largest have their row."""
+    most = np.argsort(-cooks, kind="stable")[:_NAMED]
+    some = np.union1d(np.arange(0, len(rows), _stride(rows)), most)
+    ax.axhline(0.0, color=_GREY, linewidth=0.8)
+    usual = 2.0 * float(leverages.mean())
+    ax.axvline(usual, color=_GREY, linewidth=0.8, linestyle="--")
+    _scatter(ax, leverages[some], values[some], 6.0 + 120.0 * cooks[some] / max(float(cooks.max()), 1e-300))
+    for i in most:
+        ax.annotate(f"{rows[i]}", (leverages[i], values[i]), (6, 4), textcoords="offset points", fontsize="small")
+    ax.annotate(
+        "twice the average", (usual, 0.0), (3, 4), xycoords=("data", "axes fraction"), textcoords="offset points",
+        color=_GREY, fontsize="small",
+    )  # fmt: skip
+    ax.set_xlim(left=0.0)
+    _tidy(ax)
+
+
+def _scatter(ax: Any, x: Vector, y: Vector, size: Any) -> None:
+    """Points with less ink where there are many; as an image inside the picture if a file would grow large."""
+    ink = min(0.8, max(0.05, 30.0 / math.sqrt(len(x))))
+    ax.scatter(x, y, size, color=COLOURS[0], alpha=ink, linewidths=0.0, rasterized=len(x) > _VECTORS)
+
+
+def _stride(values: NDArray[Any]) -> int:
+    """Every how many points one is drawn."""
+    return -(-len(values) // _MOST_POINTS)
 
 
 def _legend(ax: Any, handles: list[Any], labels: Sequence[str]) -> None:

@@ -169,8 +169,134 @@ class Plot:
         ax.set_title(f"{100 * (1 - profile.alpha):.12g} % interval {ends}", loc="left", fontsize="medium")
         return ax
 
+    def calibration(self, X: Any, y: Any, *, ax: Axes | None = None, **data: Any) -> Axes:
+        """Whether y is on average what the fit says: averages of y and of the fitted means in deciles of the latter.
 
-def as_svg(draw_into: Callable[[Axes], object], terms: int = 0, classes: int = 0) -> bytes:
+        Parameters
+        ----------
+        X, y
+            As in the call of `fit` that made the result; for a formula X is the table.
+        ax : matplotlib Axes, optional
+            Default: those of a new figure.
+        **data
+            weights, offset, exposure, missing and threads, as in that call.
+
+        Returns
+        -------
+        Axes
+            Points on the diagonal are right. For Bernoulli with 95 % intervals of an average, from the fitted means.
+
+        Raises
+        ------
+        DataError
+            If these are not the data of the fit.
+        OptionError
+            If the likelihood is Laplace or categorical.
+        MissingPackageError
+            If matplotlib is not installed.
+        """
+        from .diagnostics import diagnose
+
+        groups = diagnose(self.result, X, y, top=0, **data).calibration
+        if groups is None:
+            raise OptionError(f"calibration: not for the {self.result.likelihood} likelihood.")
+        ax = _axes(ax)
+        bernoulli = self.result.likelihood == "bernoulli"
+        spread = np.sqrt(groups.fitted * (1.0 - groups.fitted) / groups.counts) if bernoulli else None
+        draw.calibration(ax, groups.fitted, groups.observed, spread)
+        ax.set_xlabel("average of the fitted means" + bernoulli * " (probabilities)")
+        ax.set_ylabel(f"average of {_title(self.result)}", parse_math=False)
+        return ax
+
+    def residuals(self, X: Any, y: Any, *, ax: Axes | None = None, **data: Any) -> Axes:
+        """Quantile residuals by fitted means: standard normal, whatever the likelihood, if the model is right.
+
+        Parameters
+        ----------
+        X, y, ax, **data
+            As in `calibration`.
+
+        Returns
+        -------
+        Axes
+            19 of 20 points should lie between the dotted lines, and the averages of 20 groups of rows near zero at all
+            fitted means. Of more than 100,000 rows some are drawn; all count in the averages.
+
+        Raises
+        ------
+        DataError
+            If these are not the data of the fit.
+        OptionError
+            If the likelihood has no such residuals.
+        MissingPackageError
+            If matplotlib is not installed.
+
+        References
+        ----------
+        Dunn and Smyth, Journal of Computational and Graphical Statistics 5 (1996).
+        """
+        from .diagnostics import residuals
+
+        result = self.result
+        values = residuals(result, X, y, kind="quantile", **data)
+        fitted = result.predict(X, offset=_known(data.get("offset"), data.get("exposure")))
+        known = np.isfinite(values) & np.isfinite(fitted)
+        ax = _axes(ax)
+        draw.residuals(ax, fitted[known], values[known])
+        if result.link == "log":
+            ax.set_xscale("log")
+        ax.set_xlabel(f"fitted mean of {_title(result)}", parse_math=False)
+        ax.set_ylabel("quantile residual")
+        ax.set_title("standard normal if the model is right", loc="left", fontsize="medium")
+        return ax
+
+    def leverage(self, X: Any, y: Any, *, ax: Axes | None = None, **data: Any) -> Axes:
+        """Which rows determine the fit: standardised residuals by leverages.
+
+        Parameters
+        ----------
+        X, y, ax, **data
+            As in `calibration`.
+
+        Returns
+        -------
+        Axes
+            Areas grow with Cook's distances, and the five largest have the number of their row, from 0. The dashed line
+            is twice the average leverage. Of more than 100,000 rows some are drawn, these five always.
+
+        Raises
+        ------
+        DataError
+            If these are not the data of the fit.
+        OptionError
+            If rows have no leverage in such a fit.
+        MissingPackageError
+            If matplotlib is not installed.
+
+        References
+        ----------
+        Cook, Technometrics 19 (1977).
+        """
+        from .diagnostics import influence
+
+        found = influence(self.result, X, y, **data)
+        columns = found.leverages, found.standardised_residuals, found.cooks_distances
+        known = np.isfinite(columns).all(axis=0)
+        ax = _axes(ax)
+        draw.leverage(ax, found.rows[known], *(column[known] for column in columns))
+        ax.set_xlabel("leverage (share of its own fit that a row determines)")
+        ax.set_ylabel("standardised residual")
+        return ax
+
+
+def _known(offset: Any, exposure: Any) -> Any:
+    """The known part of the linear predictor."""
+    if exposure is None:
+        return offset
+    return np.log(np.asarray(exposure, dtype=np.float64)) + (0.0 if offset is None else np.asarray(offset))
+
+
+def as_svg(draw_into: Callable[..., object], terms: int = 0, classes: int = 0) -> bytes:
     """A picture as SVG, without a window and always the same; with room for as many terms if there are any."""
     require_matplotlib()
     import matplotlib
@@ -182,7 +308,7 @@ def as_svg(draw_into: Callable[[Axes], object], terms: int = 0, classes: int = 0
     file = io.BytesIO()
     with matplotlib.rc_context(options), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # about such letters, and names that leave little room
-        draw_into(figure.add_subplot())
+        draw_into(ax=figure.add_subplot())
         figure.savefig(file, format="svg", metadata={"Date": None})
     return file.getvalue()
 

@@ -7,22 +7,23 @@ From Python: `Path("report.html").write_text(mlefast.report.report(result), enco
 from __future__ import annotations
 
 import base64
+import contextlib
 import html
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from .config import show_config
+from .errors import OptionError
 from .plot import as_svg
 from .result import Result
 from .summary import shorten
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 _MOST_TERMS = 60  # in the picture of the coefficients
 _MOST_NAMES = 20
+_NONE = ("separated", "unbounded")
 _VERDICTS = {
     "exists": "The maximum of the likelihood exists, and this is proved.",
     "local": "This is a maximum, proved by the curvature there; the likelihood may have others.",
@@ -37,7 +38,7 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bo
 table { border-collapse: collapse; margin: 0.8rem 0; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 600; padding-bottom: 0.3rem; }
 th, td { padding: 0.15rem 0.8rem 0.15rem 0; text-align: right; vertical-align: top; }
-th { text-align: left; } td ~ th { text-align: right; } th { font-weight: 500; overflow-wrap: anywhere; }
+th { text-align: left; } td:empty ~ th { text-align: right; } th { font-weight: 500; overflow-wrap: anywhere; }
 tr { border-bottom: 1px solid #eee; }
 .facts th { white-space: nowrap; padding-right: 1.5rem; } .facts td { text-align: left; overflow-wrap: anywhere; }
 .verdict { padding: 0.6rem 1rem; border-left: 4px solid; } .sound { border-color: #009e73; background: #eefaf5; }
@@ -48,7 +49,7 @@ figcaption { color: #555; }
 """
 
 
-def report(result: Result, command: str = "") -> str:
+def report(result: Result, command: str = "", X: Any = None, y: Any = None, **data: Any) -> str:
     """A page of HTML about a fit: summary, certificate, existence, pictures, and how it was made.
 
     Parameters
@@ -56,6 +57,10 @@ def report(result: Result, command: str = "") -> str:
     result : Result
     command : str, default ""
         The command that made it, to be shown.
+    X, y, **data
+        As in the call of `fit` that made the result (for a formula X is the table; weights, offset, exposure, missing
+        and threads by their names): for pictures of calibration, residuals and leverages, where the likelihood has
+        them. Default: without these.
 
     Returns
     -------
@@ -64,6 +69,8 @@ def report(result: Result, command: str = "") -> str:
 
     Raises
     ------
+    DataError
+        If these are not the data of the fit.
     MissingPackageError
         If matplotlib is not installed.
 
@@ -86,6 +93,7 @@ def report(result: Result, command: str = "") -> str:
         _existence(result),
         "<h2>Pictures</h2>",
         *_pictures(result),
+        *([] if y is None else _pictures_of_rows(result, X, y, data)),
         "<h2>How it was made</h2>",
         f"<pre><code>{_h(command)}</code></pre>" if command else "",
         _facts(_making(result)),
@@ -105,7 +113,8 @@ def _verdict(result: Result) -> str:
     if result.converged:
         text = "Converged: the certificate is met and the existence of the maximum is settled."
         return f'<p class="verdict sound">{text}</p>'
-    return '<p class="verdict unsound"><strong>Not converged.</strong> Read the notes before using any number.</p>'
+    bad = "The maximum does not exist." if result.separation.verdict in _NONE else "Not converged."
+    return f'<p class="verdict unsound"><strong>{bad}</strong> Read the notes before using any number.</p>'
 
 
 def _certificate(result: Result) -> dict[str, str]:
@@ -156,6 +165,20 @@ def _pictures(result: Result) -> list[str]:
     return figures
 
 
+def _pictures_of_rows(result: Result, X: Any, y: Any, data: dict[str, Any]) -> list[str]:
+    """Those that the fit can have."""
+    kinds: dict[str, Callable[..., object]] = {
+        "Calibration: averages of deciles": result.plot.calibration,
+        "Residuals": result.plot.residuals,
+        "Leverage and influence": result.plot.leverage,
+    }
+    figures = []
+    for caption, draw_into in kinds.items():
+        with contextlib.suppress(OptionError):  # the likelihood has no such picture
+            figures.append(_figure(partial(draw_into, X, y, **data), caption))
+    return figures
+
+
 def _most_telling(result: Result) -> list[str]:
     """Names of the terms to draw: all but the intercept, of very many those of largest |z|."""
     end = len(result.names) - len(result.family.estimated)
@@ -167,7 +190,7 @@ def _most_telling(result: Result) -> list[str]:
     return [result.names[j] for j in terms]
 
 
-def _figure(draw_into: Callable[[Axes], object], caption: str, terms: int = 0, classes: int = 0) -> str:
+def _figure(draw_into: Callable[..., object], caption: str, terms: int = 0, classes: int = 0) -> str:
     """A picture inside the page; as an image, so that nothing in it can reach the page."""
     image = base64.b64encode(as_svg(draw_into, terms, classes)).decode("ascii")
     return (
