@@ -91,6 +91,9 @@ def full(handmade) -> Result:
         penalty_value=0.1,
         df_effective=2.25,
         robust_ratio=np.array([1.0, math.nan, 2.0, 0.5]),
+        weight_kind="sampling",
+        clusters=(12, 7),
+        fingerprint=2**63 + 1,
         trace=(Iteration(1.0, 693.1, math.nan, 3.5), Iteration(2.0, 690.0, 3.0, math.inf)),
     )
 
@@ -184,7 +187,8 @@ def test_the_command_line_prints_the_same_object(tmp_path, capsys) -> None:
 
 
 def test_a_result_of_format_1_is_read(handmade) -> None:
-    result = dataclasses.replace(full(handmade), robust_ratio=None)
+    later = {"robust_ratio": None, "weight_kind": "frequency", "clusters": (), "fingerprint": None}
+    result = dataclasses.replace(full(handmade), **later)
     before = Separation("separated", -math.inf, ("a",), result.separation.direction)  # what was known then
     assert_same(dataclasses.replace(result, separation=before), Result.from_json(GOLDEN.read_text(encoding="utf-8")))
 
