@@ -309,10 +309,28 @@ def test_what_happens_on_separation_is_the_users_choice() -> None:
         mlefast.fit(x, y, on_separation="raise")
     assert str(raised.value) == str(caught[0].message) and isinstance(raised.value, mlefast.DataError)
     np.testing.assert_array_equal(mlefast.fit(x, y, on_separation="ignore").params, warned.params)
-    with pytest.raises(mlefast.OptionError, match="on_separation='firth' is unknown; possible: warn, raise, ignore"):
-        mlefast.fit(x, y, on_separation="firth")
+    with pytest.raises(
+        mlefast.OptionError, match="on_separation='no' is unknown; possible: warn, raise, ignore, firth"
+    ):
+        mlefast.fit(x, y, on_separation="no")
     with pytest.raises(mlefast.SeparationError):
         mlefast.fit_formula("y ~ x", {"x": x, "y": y}, on_separation="raise")
+
+
+def test_separated_data_are_fitted_with_firths_penalty_if_that_is_asked_for() -> None:
+    rng = np.random.default_rng(3)
+    x, y = rng.standard_normal((60, 2)), rng.random(60) < 0.5
+    apart = np.column_stack([x, y])
+    wanted, result = mlefast.fit(apart, y, penalty=mlefast.Firth()), mlefast.fit(apart, y, on_separation="firth")
+    np.testing.assert_array_equal(result.params, wanted.params)
+    assert (result.penalty, result.converged) == (mlefast.Firth(), True)
+    sound = mlefast.fit(x, y, on_separation="firth")
+    assert sound.penalty is None
+    np.testing.assert_array_equal(sound.params, mlefast.fit(x, y).params)
+    with pytest.raises(mlefast.OptionError, match="would replace penalty=Ridge"):
+        mlefast.fit(x, y, on_separation="firth", penalty=mlefast.Ridge(1.0))
+    with pytest.raises(mlefast.OptionError, match="probit"):
+        mlefast.fit(x, y, likelihood=mlefast.Bernoulli(link="probit"), on_separation="firth")
 
 
 def test_a_result_in_the_limit_can_be_pickled() -> None:

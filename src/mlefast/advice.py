@@ -23,7 +23,7 @@ def warn(result: Result, max_iter: int, *, on_separation: str = "warn", on_rank:
         raise SeparationError(existence)
     if rank:
         warnings.warn(rank, RankWarning, stacklevel=_CALLER)
-    if existence and on_separation == "warn":
+    if existence and on_separation != "ignore":
         warnings.warn(existence, SeparationWarning, stacklevel=_CALLER)
     certificate = result.certificate
     if result.separation.verdict == "unbounded" or certificate.met:

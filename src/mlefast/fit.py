@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike
 from mlefast import _core
 from mlefast.errors import OptionError
 from mlefast.likelihoods import Laplace, Likelihood, find_likelihood
-from mlefast.penalties import Penalty, read_penalty
+from mlefast.penalties import Firth, Penalty, read_penalty
 from mlefast.solvers import Progress, Trace
 
 from .advice import warn
@@ -116,9 +117,9 @@ def fit(
         "bootstrap": from the density of the errors at zero, the same in all rows or not, or from 200 samples of rows.
     scale : {"corrected", "mle"}, optional
         For Gaussian standard errors sigma^2 = RSS / (n - p), the default, or RSS / n.
-    on_separation : {"warn", "raise", "ignore"}, default "warn"
-        What to do if the maximum of the likelihood does not exist, or this could not be proved. The result is the same:
-        see `Result.separation`.
+    on_separation : {"warn", "raise", "ignore", "firth"}, default "warn"
+        What to do if the maximum of the likelihood does not exist, or this could not be proved. But for "firth" the
+        result is the same, see `Result.separation`; "firth" fits separated data again with `penalty=Firth()`.
     on_rank : {"warn", "raise"}, default "warn"
         What to do if columns are linear combinations of others.
     penalty : Ridge or Firth, optional
@@ -182,6 +183,7 @@ def fit(
     require_choice("on_separation", on_separation, ON_SEPARATION)
     require_choice("on_rank", on_rank, ON_RANK)
     penalty = read_penalty(penalty, family, covariance)
+    remedy = _read_remedy(on_separation, penalty, family, covariance)
     tol, max_iter, intercept = read_tol(tol), read_max_iter(max_iter), read_flag("intercept", intercept)
     starts, team = read_multistart(multistart), resolve_threads(threads)
     data = observe(
@@ -218,23 +220,15 @@ def fit(
         return result
     objective = model.objective()
     trace = Trace(progress)
-    solution, optima, chosen, reason, prior = maximise(
-        model,
-        objective,
-        penalty,
-        solver=solver,
-        start=start,
-        starts=starts,
-        tol=tol,
-        max_iter=max_iter,
-        progress=trace.add,
-    )
-
+    search = partial(maximise, model, objective, tol=tol, max_iter=max_iter, progress=trace.add)
+    found = search(penalty, solver=solver, start=start, starts=starts)
     constant = has_constant(model, objective)
-    null = null_model(model, solution if penalty is None else None)
-    assessment = assess(
-        model, objective, solution, null, tol=tol, covariance=covariance, corrected=corrected, prior=prior
-    )
+    null = null_model(model, found.solution if penalty is None else None)
+    judge = partial(assess, model, objective, null=null, tol=tol, covariance=covariance, corrected=corrected)
+    assessment = judge(found.solution, prior=found.prior)
+    if remedy is not None and assessment["separation"].verdict == "separated":
+        penalty, found = remedy, search(remedy, solver="auto", start=None, starts=1)
+        assessment = judge(found.solution, prior=found.prior)
     if data.design.columns == 0 and intercept:
         null = null._replace(loglik=assessment["llf"], deviance=assessment["deviance"])
     result = Result(
@@ -254,15 +248,15 @@ def fit(
         nobs=data.nobs,
         dropped=data.dropped,
         passes=objective.passes,
-        iterations=solution.iterations,
-        solver=chosen,
-        solver_reason=reason,
+        iterations=found.solution.iterations,
+        solver=found.solver,
+        solver_reason=found.reason,
         seconds=time.perf_counter() - began,
         threads=team,
         isa=_core.ISA,
         penalty=penalty,
         trace=trace.kept,
-        optima=tuple(replace(found, params=model.to_user(found.params)) for found in optima),
+        optima=tuple(replace(optimum, params=model.to_user(optimum.params)) for optimum in found.optima),
         **assessment,
     )
     warn(result, max_iter, on_separation=on_separation, on_rank=on_rank)
@@ -275,6 +269,17 @@ def _read_scale(likelihood: Likelihood, scale: Any) -> bool:
     if scale is not None and not likelihood.quadratic:
         raise OptionError(f"scale={scale!r}: only the gaussian likelihood has a choice. Leave it out.")
     return likelihood.quadratic and scale != "mle"
+
+
+def _read_remedy(
+    on_separation: str, penalty: Penalty | None, likelihood: Likelihood, covariance: str
+) -> Penalty | None:
+    """The penalty for data that are separated, if that is what the user wants."""
+    if on_separation != "firth":
+        return None
+    if penalty is not None:
+        raise OptionError(f"on_separation='firth' would replace penalty={penalty!r}. Give one of them.")
+    return read_penalty(Firth(), likelihood, covariance)
 
 
 def _require_no_start(solver: Any, start: Any) -> None:

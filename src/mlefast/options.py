@@ -16,7 +16,7 @@ from mlefast.errors import DataError, OptionError
 MISSING = ("raise", "drop")
 COVARIANCES = ("fisher", "expected", "HC0", "HC1", "HC2", "HC3", "cluster", "survey", "iid", "kernel", "bootstrap")
 WEIGHT_KINDS = ("frequency", "precision", "sampling")
-ON_SEPARATION = ("warn", "raise", "ignore")
+ON_SEPARATION = ("warn", "raise", "ignore", "firth")
 ON_RANK = ("warn", "raise")
 _MOST_THREADS = 2**16
 _MOST_STARTS = 10_000
