@@ -423,7 +423,7 @@ def test_another_covariance_needs_the_same_rows() -> None:
     result = mlefast.fit(X, Y)
     with pytest.raises(DataError, match="not the data of the fit"):
         mlefast.with_covariance(result, "HC1", X, 1 - Y)
-    with pytest.raises(DataError, match="2 parameters"):
+    with pytest.raises(DataError, match="the model has 2"):
         mlefast.with_covariance(result, "HC1", X[:, :1], Y)
     with pytest.raises(OptionError, match="of its penalty"):
         mlefast.with_covariance(mlefast.fit(X, Y, penalty=mlefast.Firth()), "HC1", X, Y)

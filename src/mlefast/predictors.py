@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Vector = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Prediction:
     """Means of y for new rows, with confidence intervals of these means (not of y).
 
