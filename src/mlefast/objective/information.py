@@ -92,12 +92,12 @@ class Information:
     @property
     def matrix(self) -> Matrix:
         """H."""
-        return np.asarray(self._unit / np.outer(self._scale, self._scale))
+        return np.asarray(self._unit / self._scale / self._scale[:, np.newaxis])
 
     @property
     def diagonal(self) -> Vector:
         """The diagonal of H."""
-        return np.asarray(self._unit.diagonal() / self._scale**2)
+        return np.asarray(self._unit.diagonal() / self._scale / self._scale)  # whose square may overflow
 
     @property
     def condition(self) -> float:
