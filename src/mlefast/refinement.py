@@ -109,7 +109,9 @@ def _step_rounding(model: Model, objective: RowsObjective | ShapeObjective, solu
     """Bounds for the errors of -H^-1 g in the user's units, from those of a gradient of the pass."""
     root = solution.information.root()
     rounding = objective.rounding(solution.params, solution.moments, solution.information.diagonal)
-    return np.abs(model.coordinates.root_to_user(root) @ root.T) @ rounding
+    with np.errstate(over="ignore", invalid="ignore"):  # where next to no information is left, there is no bound
+        bounds = np.abs(model.coordinates.root_to_user(root) @ root.T) @ rounding
+    return np.where(np.isnan(bounds), np.inf, bounds)
 
 
 def _standard_errors(model: Model, information: Information) -> Vector:
