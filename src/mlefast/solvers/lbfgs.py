@@ -88,7 +88,8 @@ def _search(
         whitened = unit * scaled
         moments = objective.moments(start + coordinates.whiten(whitened), 1)
         assert moments.gradient is not None
-        gradient = coordinates.whiten_gradient(moments.gradient)
+        with np.errstate(over="ignore", invalid="ignore"):  # so far out, the search ends where it began
+            gradient = coordinates.whiten_gradient(moments.gradient)
         if progress is not None:  # in these coordinates lengths are standard errors
             step = math.nan if before is None else math.dist(whitened, before)
             progress(Iteration(objective.passes, moments.nll, step, math.hypot(*gradient)))
