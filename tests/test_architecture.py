@@ -59,8 +59,8 @@ ALLOWED = {
     "robust": {"errors", "likelihoods", "objective", "again", "result", "sandwich"},
     "profile": {"again", "errors", "likelihoods", "objective", "penalties", "solvers", "options", "model", "result"},
     "diagnostics": {
-        "_core", "again", "errors", "data", "likelihoods", "objective", "penalties", "options", "predictors", "result",
-        "fit",
+        "_core", "again", "errors", "data", "inference", "likelihoods", "objective", "penalties", "options", "predictors",
+        "result", "fit",
     },
     "quantile_fit": {"errors", "data", "likelihoods", "objective", "solvers", "inference", "model", "assessment"},
     "fit": {

@@ -49,7 +49,6 @@ if TYPE_CHECKING:
         Diagnostics,
         Influence,
         MarginalEffects,
-        SpecificationTest,
         bootstrap,
         diagnose,
         dispersion_test,
@@ -60,28 +59,10 @@ if TYPE_CHECKING:
         residuals,
     )
 
-_LATER = frozenset(  # of the floor `diagnostics`, which is loaded when it is asked for
-    {
-        "Bootstrap",
-        "Calibration",
-        "Diagnostics",
-        "Influence",
-        "MarginalEffects",
-        "SpecificationTest",
-        "bootstrap",
-        "diagnose",
-        "dispersion_test",
-        "influence",
-        "information_matrix_test",
-        "link_test",
-        "marginal_effects",
-        "residuals",
-    }
-)
-
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    """Names of the floor `diagnostics`, which is loaded when one of them is asked for."""
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from . import diagnostics
 
@@ -124,7 +105,6 @@ __all__ = [
     "Ridge",
     "SeparationError",
     "SeparationWarning",
-    "SpecificationTest",
     "StudentT",
     "UserLikelihood",
     "__version__",

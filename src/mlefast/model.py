@@ -158,7 +158,7 @@ class Model:
             threads=self.threads,
             absent=data.absent,
             space=space,
-            reach=data.reach,
+            largest_offset=data.largest_offset,
             weights=data.weights,
             offset=data.offset,
         )

@@ -68,7 +68,7 @@ class Observations:
         return mark
 
     @cached_property
-    def reach(self) -> float:
+    def largest_offset(self) -> float:
         """The size of the largest offset."""
         return 0.0 if self.offset is None else float(max(self.offset.max(), -self.offset.min()))
 

@@ -319,13 +319,6 @@ class Result:
         """
         return self.covariance
 
-    @property
-    def _flat_names(self) -> tuple[str, ...]:
-        """A name for each of the flattened parameters: for classes such as "b: x1"."""
-        if self.params.ndim == 1 or self.classes is None:
-            return self.names
-        return tuple(f"{label}: {name}" for label in self.classes[1:] for name in self.names)
-
     def wald_test(self, hypothesis: Any, *, use_f: bool | None = None) -> HypothesisTest:
         """Wald's test of linear equations among the parameters, with the covariance of the result.
 
@@ -359,7 +352,7 @@ class Result:
         >>> print(result.wald_test("x1 = 0"))
         x1 = 0: chi2(1) = 0.7004, p = 0.4027
         """
-        asked = read_hypothesis(hypothesis, self._flat_names)
+        asked = read_hypothesis(hypothesis, self.parameter_names)
         label = hypothesis if isinstance(hypothesis, str) else f"{len(asked.values)} equations"
         if not isinstance(hypothesis, str) and all(isinstance(part, str) for part in hypothesis):
             label = ", ".join(hypothesis)
@@ -381,7 +374,7 @@ class Result:
         """
         columns = self.names[self.intercept : self._coefficients]
         terms = {name: (name,) for name in columns} if self.encoder is None else self.encoder.terms()
-        flat, names, tests = self.params.ravel(), self._flat_names, {}
+        flat, names, tests = self.params.ravel(), self.parameter_names, {}
         unit = np.eye(flat.size)
         for term, members in terms.items():
             places = [self.names.index(name) for name in members if name in self.names]

@@ -6,7 +6,7 @@ from .diagnose import Calibration, Diagnostics, diagnose
 from .effects import MarginalEffects, marginal_effects
 from .influence import Influence, influence
 from .residuals import residuals
-from .specification import SpecificationTest, dispersion_test, information_matrix_test, link_test
+from .specification import dispersion_test, information_matrix_test, link_test
 
 __all__ = [
     "Bootstrap",
@@ -14,7 +14,6 @@ __all__ = [
     "Diagnostics",
     "Influence",
     "MarginalEffects",
-    "SpecificationTest",
     "bootstrap",
     "diagnose",
     "dispersion_test",

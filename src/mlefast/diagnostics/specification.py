@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from mlefast.again import Block, FittedRows, read_at_estimate, require_single
 from mlefast.errors import MlefastWarning, OptionError
 from mlefast.fit import fit
+from mlefast.inference import HypothesisTest, chi_squared
 from mlefast.likelihoods import Poisson
 from mlefast.objective import Information
 from mlefast.options import require_choice
@@ -23,38 +22,6 @@ Vector = NDArray[np.float64]
 
 _TOL = 1e-9  # standard errors, of the second fit
 _MOST_COLUMNS = 5000  # of the regression of an information matrix test
-
-
-@dataclass(frozen=True)
-class SpecificationTest:
-    """A test of a model.
-
-    Attributes
-    ----------
-    name : str
-        What is tested.
-    statistic : float
-        Large where the model is wrong.
-    df : int
-        Degrees of freedom of its chi-squared distribution if the model is right.
-    pvalue : float
-        How likely a statistic as large is then.
-    """
-
-    name: str
-    statistic: float
-    df: int
-    pvalue: float
-
-    def __str__(self) -> str:
-        """One line."""
-        return f"{self.name}: chi2({self.df}) = {self.statistic:.4f}, p = {self.pvalue:.4f}"
-
-
-def _test(name: str, statistic: float, df: int) -> SpecificationTest:
-    from scipy.special import chdtrc
-
-    return SpecificationTest(name, statistic, df, float(chdtrc(df, max(statistic, 0.0))) if df else math.nan)
 
 
 def information_matrix_test(
@@ -67,7 +34,7 @@ def information_matrix_test(
     exposure: Any = None,
     missing: str = "raise",
     threads: int | None = None,
-) -> SpecificationTest:
+) -> HypothesisTest:
     """White's information matrix test: whether the Hessian is the sum of the scores' outer products, as it must be.
 
     The statistic is n R^2 (uncentred) of the regression of 1 on the scores and the differences (d1^2 - d2) x_j x_k, as
@@ -82,7 +49,7 @@ def information_matrix_test(
 
     Returns
     -------
-    SpecificationTest
+    HypothesisTest
         With as many degrees of freedom as differences are linearly independent.
 
     Raises
@@ -132,7 +99,7 @@ def information_matrix_test(
             total += weighted.sum(axis=0)
     information = Information(gram)
     statistic = float(total @ information.solve(total))
-    return _test("Information matrix test", statistic, int(information.kept[nuisance:].sum()))
+    return chi_squared(max(statistic, 0.0), int(information.kept[nuisance:].sum()), "Information matrix test")
 
 
 def _parts(block: Block, columns: int) -> list[Block]:
@@ -166,7 +133,7 @@ def dispersion_test(
     exposure: Any = None,
     missing: str = "raise",
     threads: int | None = None,
-) -> SpecificationTest:
+) -> HypothesisTest:
     """Cameron and Trivedi's regression-based test of whether counts vary as Poisson's do.
 
     It regresses ((y - mu)^2 - y) / mu on mu ("nb2": the variance may be mu + alpha mu^2) or on 1 ("nb1": (1 + alpha)
@@ -183,7 +150,7 @@ def dispersion_test(
 
     Returns
     -------
-    SpecificationTest
+    HypothesisTest
 
     Raises
     ------
@@ -203,7 +170,7 @@ def dispersion_test(
     >>> X = rng.standard_normal((500, 1))
     >>> y = rng.negative_binomial(1, 1 / (1 + np.exp(X[:, 0])))
     >>> print(mlefast.dispersion_test(mlefast.fit(X, y, likelihood="poisson"), X, y))
-    Dispersion test (more than Poisson's): chi2(1) = 77.2644, p = 0.0000
+    Dispersion test (more than Poisson's): chi2(1) = 77.2644, p = 1.495e-18
     """
     require_choice("alternative", alternative, ("nb2", "nb1"))
     if not isinstance(result.family, Poisson):
@@ -223,7 +190,7 @@ def dispersion_test(
     alpha = cross / squares
     variance = (total - alpha * cross) / (count - 1.0) / squares
     what = "more" if alpha > 0.0 else "less"
-    return _test(f"Dispersion test ({what} than Poisson's)", alpha * alpha / variance, 1)
+    return chi_squared(alpha * alpha / variance, 1, f"Dispersion test ({what} than Poisson's)")
 
 
 def link_test(
@@ -236,7 +203,7 @@ def link_test(
     exposure: Any = None,
     missing: str = "raise",
     threads: int | None = None,
-) -> SpecificationTest:
+) -> HypothesisTest:
     """Pregibon's link test: whether the square of the linear predictor explains anything beside it.
 
     If it does, the link is wrong, or columns lack powers or products. A second fit has the linear predictor and its
@@ -251,7 +218,7 @@ def link_test(
 
     Returns
     -------
-    SpecificationTest
+    HypothesisTest
 
     Raises
     ------
@@ -297,7 +264,7 @@ def link_test(
             )
             start = np.nan_to_num(again.params)
     statistic = float(again.tvalues[2])
-    return _test("Link test", statistic * statistic, 1)
+    return chi_squared(statistic * statistic, 1, "Link test")
 
 
 def _require_unpenalised(result: Result, what: str) -> None:

@@ -47,12 +47,11 @@ class RowsObjective(ABC):
         threads: int,
         absent: NDArray[np.bool_] | None = None,
         space: Standardisation | None = None,
-        reach: float = 0.0,
+        largest_offset: float = 0.0,
         weights: NDArray[Any] | None = None,
         offset: NDArray[Any] | None = None,
     ) -> None:
-        """`reach` is the size of the largest offset."""
-        self._reach = reach
+        self._largest_offset = largest_offset  # in size
         self._unit = 1.0  # what eta is measured in: with a link its errors count as absolute, without one as relative
         self._rows = rows
         self.weights = weights
@@ -112,7 +111,7 @@ class RowsObjective(ABC):
         chain = _CHAIN + math.log2(max(1.0, self.rows / _CHAIN))
         # sqrt(sum d2) is the length of the ones; where they are no column, that of the longest stands for it
         ones = lengths[:: self._columns] if self._space is not None and self._space.intercept else lengths
-        terms = float(lengths @ np.abs(params)) + float(ones.max(initial=0.0)) * (self._unit + self._reach)
+        terms = float(lengths @ np.abs(params)) + float(ones.max(initial=0.0)) * (self._unit + self._largest_offset)
         return _UNIT * lengths * (chain * math.sqrt(self.nobs) + (self._columns + _LEAF) * terms)
 
     @abstractmethod
@@ -160,12 +159,12 @@ class RowsObjective(ABC):
         _, least, most = self.scan(step, step)
         if not (most > 0.0 and least >= -_NEGLIGIBLE[0] * most):
             return None
-        reach = np.zeros(self._columns)
+        furthest = np.zeros(self._columns)
         for _, x in self.blocks():
-            reach = np.maximum(reach, np.abs(x).max(axis=0, initial=0.0))
-        reach = np.tile(reach, self.equations) * np.abs(step)
+            furthest = np.maximum(furthest, np.abs(x).max(axis=0, initial=0.0))
+        furthest = np.tile(furthest, self.equations) * np.abs(step)
         for share in _NEGLIGIBLE:
-            direction = np.where(reach > share * reach.max(), step, 0.0)
+            direction = np.where(furthest > share * furthest.max(), step, 0.0)
             if self._separates(direction):
                 return direction
         return None

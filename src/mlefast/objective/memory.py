@@ -43,7 +43,7 @@ class MemoryObjective(RowsObjective):
         threads: int,
         absent: NDArray[np.bool_] | None = None,
         space: Standardisation | None = None,
-        reach: float = 0.0,
+        largest_offset: float = 0.0,
         weights: NDArray[Any] | None = None,
         offset: NDArray[Any] | None = None,
     ) -> None:
@@ -55,7 +55,7 @@ class MemoryObjective(RowsObjective):
             threads=threads,
             absent=absent,
             space=space,
-            reach=reach,
+            largest_offset=largest_offset,
             weights=weights,
             offset=offset,
         )
