@@ -89,3 +89,14 @@ def test_passes_are_a_number_that_knows_its_parts() -> None:
     for other in (pickle.loads(pickle.dumps(passes)), copy.deepcopy(passes)):
         assert other == passes and other.by_order == passes.by_order
     assert passes + 1.0 == 5.75
+
+
+def test_a_column_that_a_sample_lacks_takes_no_part_in_the_correction() -> None:
+    x, y = logistic(300_000, 3)
+    rare = np.zeros(len(y))
+    rare[1::16] = np.arange(len(y) // 16) % 5 == 0  # not in the rows that samples take
+    wide = np.column_stack([x, rare])
+    result = mlefast.fit(wide, y)
+    ones = np.column_stack([np.ones(len(y)), wide])
+    score = ones.T @ (y - 1 / (1 + np.exp(-ones @ result.params)))
+    assert result.converged and np.abs(score * result.bse).max() < 2e-5

@@ -53,10 +53,9 @@ def assess(
     doubtful = in_doubt(information) if prior is None else not information.kept.all()
     columns = column_rank(model, objective, prior) if doubtful or not information.definite else None
     # a penalty is no part of the rows' gradients, so that there is nothing to refine by them
-    with np.errstate(over="ignore", invalid="ignore"):  # of information that has died out, as labels separate
-        found = as_found(model, objective, solution, columns)
-        if prior is None:
-            found = refine(model, objective, found, columns, tol=tol, null_scale=null.scale)
+    found = as_found(model, objective, solution, columns)
+    if prior is None:
+        found = refine(model, objective, found, columns, tol=tol, null_scale=null.scale)
     solution, params, rounding = found
     information = solution.information
     separation = judge(model, objective, solution, columns, null.scale, None if prior is None else prior.free)

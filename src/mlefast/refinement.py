@@ -115,7 +115,8 @@ def _step_rounding(model: Model, objective: RowsObjective | ShapeObjective, solu
 
 
 def _standard_errors(model: Model, information: Information) -> Vector:
-    return np.asarray(np.sqrt(np.square(model.coordinates.root_to_user(information.root())).sum(axis=1)))
+    with np.errstate(over="ignore"):  # infinite where next to no information is left
+        return np.asarray(np.sqrt(np.square(model.coordinates.root_to_user(information.root())).sum(axis=1)))
 
 
 def _squares(model: Model, objective: MemoryObjective, solution: Solution, user: Vector) -> Information:

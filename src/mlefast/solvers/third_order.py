@@ -41,7 +41,8 @@ class ThirdOrder:
     def bend(self, expansion: Expansion, length: float, tol: float) -> Vector:
         """The step of the expansion, `length` standard errors long, corrected where that is worth the sample."""
         step, root = expansion.step, math.sqrt(self._objective.rows)
-        if not self.known or not _NEGLIGIBLE * tol * root < length**2 < (_FAR * root) ** 2:
+        known = self.known and expansion.information.kept.all()
+        if not known or not _NEGLIGIBLE * tol * root < length**2 < (_FAR * root) ** 2:
             return step
         here, there = self._moments(expansion.params), self._sample.moments(expansion.params + step, 2)
         assert here.gradient is not None and here.hessian is not None
