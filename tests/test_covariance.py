@@ -385,9 +385,9 @@ G = np.arange(60) // 4
         ({"weight_kind": "analytic"}, "possible: frequency, precision, sampling"),
         ({"likelihood": "laplace", "weight_kind": "sampling"}, "not there for laplace"),
         ({"likelihood": "laplace", "groups": G}, "groups has no meaning"),
-        ({"likelihood": "categorical", "covariance": "HC3"}, "possible: fisher, HC0, HC1, cluster"),
-        ({"likelihood": "student_t", "covariance": "HC3"}, "possible: fisher, HC0, HC1, cluster"),
-        ({"likelihood": "negative_binomial", "covariance": "HC2"}, "log\\(alpha\\)"),
+        ({"likelihood": "categorical", "covariance": "expected"}, "possible: fisher, HC0, HC1, HC2, HC3, cluster"),
+        ({"likelihood": "student_t", "covariance": "expected"}, "possible: fisher, HC0, HC1, HC2, HC3, cluster"),
+        ({"likelihood": "negative_binomial", "covariance": "expected"}, "log\\(alpha\\)"),
         ({"penalty": mlefast.Firth(), "groups": G}, "not there with a penalty"),
     ],
 )

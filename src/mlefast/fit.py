@@ -112,9 +112,9 @@ def fit(
         the outer products of the scores, for n observations and p parameters: "HC0" as it is; "HC1" times n / (n - p);
         "HC2" and "HC3" with each term divided by 1 - h or (1 - h)^2, where h is the row's leverage. "cluster", the
         default with `groups`: of the scores of groups of rows, times G / (G - 1) (n - 1) / (n - p) for G groups.
-        "survey", the default with sampling weights: times n / (n - 1) or, with `groups`, G / (G - 1). Likelihoods that
-        estimate a shape, and categorical, have no "HC2" and "HC3". For Laplace "iid", its default, "kernel" or
-        "bootstrap": from the density of the errors at zero, the same in all rows or not, or from 200 samples of rows.
+        "survey", the default with sampling weights: times n / (n - 1) or, with `groups`, G / (G - 1). For Laplace
+        "iid", its default, "kernel" or "bootstrap": from the density of the errors at zero, the same in all rows or
+        not, or from 200 samples of rows.
     scale : {"corrected", "mle"}, optional
         For Gaussian standard errors sigma^2 = RSS / (n - p), the default, or RSS / n.
     on_separation : {"warn", "raise", "ignore", "firth"}, default "warn"

@@ -183,7 +183,6 @@ def _describe(
     basis = np.linalg.qr(basis)[0][:size]
     basis[np.linalg.norm(basis, axis=1) <= _STILL] = 0.0
     cone = Cone(rows, basis, _inside(rows, directions))
-    direction = cone.direction
     padding = ((0, model.size - size), (0, 0))
     in_user_units = np.array([space.to_user(v) for v in np.pad(basis, padding).T]).T
     span = np.linalg.norm(in_user_units, axis=1)
@@ -194,7 +193,7 @@ def _describe(
     except Undecided:
         way = np.zeros(np.count_nonzero(moved))
     ends[moved] = np.where(way == 0.0, np.nan, np.copysign(np.inf, way))
-    direction = np.pad(direction, padding[0])
+    direction = np.pad(cone.direction, padding[0])
     strength = np.where(moved, np.abs(direction), 0.0)
     if model.intercept:  # where it moves in one kind of units only, it makes up for where the columns have their zero
         first = slice(None, None, len(model.columns))

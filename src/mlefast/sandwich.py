@@ -40,7 +40,7 @@ def read_covariance(likelihood: Likelihood, covariance: Any, grouped: bool, weig
         if "cluster" in likelihood.covariances:
             kind = "survey" if weight_kind == "sampling" else "cluster" if grouped else kind
     require_choice("covariance", kind, likelihood.covariances)
-    if likelihood.estimated and kind in ("expected", "HC2", "HC3"):
+    if likelihood.estimated and kind == "expected":
         raise OptionError(
             f"covariance={kind!r} is not there for likelihoods that estimate {' and '.join(likelihood.estimated)}. "
             "Give the value, such as NegativeBinomial(alpha=0.5), or use 'fisher'."

@@ -226,5 +226,5 @@ def test_bad_input() -> None:
         mlefast.fit(x, counts, likelihood="poisson", exposure=[1, 1, np.nan, 1, 1, 1])
     with pytest.raises(OptionError, match=r"alpha=-1.*positive number, or None"):
         mlefast.NegativeBinomial(alpha=-1)
-    with pytest.raises(OptionError, match=r"HC2.*log\(alpha\).*NegativeBinomial\(alpha=0\.5\)"):
-        mlefast.fit(x, counts, likelihood="negative_binomial", covariance="HC2")
+    with pytest.raises(OptionError, match=r"expected.*log\(alpha\).*NegativeBinomial\(alpha=0\.5\)"):
+        mlefast.fit(x, counts, likelihood="negative_binomial", covariance="expected")

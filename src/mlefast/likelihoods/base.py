@@ -58,9 +58,8 @@ class Likelihood:
 
     @property
     def covariances(self) -> tuple[str, ...]:
-        """The kinds of covariance that there are; leverages need a curvature that is nowhere negative."""
-        expected, leverages = ("expected",) * self.expects, ("HC2", "HC3") * self.convex
-        return ("fisher", *expected, "HC0", "HC1", *leverages, "cluster", "survey")
+        """The kinds of covariance that there are."""
+        return ("fisher", *("expected",) * self.expects, "HC0", "HC1", "HC2", "HC3", "cluster", "survey")
 
     @property
     def leaf(self) -> str | int:

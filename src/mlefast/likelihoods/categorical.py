@@ -49,7 +49,7 @@ class Categorical(Likelihood):
     name = "categorical"
     link = "logit"
     existence = "to prove"
-    covariances = ("fisher", "HC0", "HC1", "cluster", "survey")  # a row has no single leverage
+    covariances = ("fisher", "HC0", "HC1", "HC2", "HC3", "cluster", "survey")
 
     def encode(
         self, y: NDArray[Any], name: str, levels: tuple[Any, ...] | None = None

@@ -203,7 +203,8 @@ class RowsObjective(ABC):
         self, params: Vector, moments: Moments, information: Information, *, power: int = 0, counted: bool = True
     ) -> Matrix:
         """One pass: the sum of the outer products of the rows' scores, at the scale of the moments, each divided by
-        (1 - leverage)^power. A row's weight counts equal rows, or else is a factor of its score.
+        (1 - leverage)^power; OptionError where a leverage is 1. A row's weight counts equal rows, or else is a factor
+        of its score.
         """
 
     @abstractmethod

@@ -19,13 +19,9 @@ from mlefast.likelihoods import Likelihood, Totals
 from .base import RowsObjective, Sums
 from .blocks import BlockRows
 from .information import Information
+from .leverages import FITTED_EXACTLY
 from .protocol import Leads, Matrix, Moments, Vector
 from .standardisation import Standardisation
-
-_FITTED_EXACTLY = (
-    "HC2 and HC3 divide by 1 - leverage, and there is a row of leverage 1: it has a parameter of its own, so it is "
-    "fitted exactly whatever its y. Use covariance='HC1', or leave out the row and the column that nobody else has."
-)
 
 
 class MemoryObjective(RowsObjective):
@@ -131,7 +127,7 @@ class MemoryObjective(RowsObjective):
         inverse = information.root() * math.sqrt(curvature) if power > 0 else None
         products, finite = self._rows.scores(params, self._leaf, self._threads, inverse, power, counted)
         if not finite:
-            raise OptionError(_FITTED_EXACTLY)
+            raise OptionError(FITTED_EXACTLY)
         return products * slope**2
 
     def clustered(self, params: Vector, moments: Moments, codes: NDArray[np.intp], count: int) -> Matrix:

@@ -39,9 +39,13 @@ class RestrictedSoftmax(SoftmaxObjective):
     def scores(
         self, params: Vector, moments: Moments, information: Information, *, power: int = 0, counted: bool = True
     ) -> Matrix:
-        """The sum of the outer products of the rows' scores; the power must be 0."""
-        assert power == 0
+        """The sum of the outer products of the rows' scores."""
+        if power > 0:
+            return super().scores(params, moments, information, power=power, counted=counted)
         return outer_products(self.row_scores(params), self.weights, self.size, counted)
+
+    def _shares(self, rows: NDArray[np.intp], x: Matrix, params: Vector) -> Matrix:
+        return self._probabilities(rows, x, params)[0]
 
     def _slopes(self, rows: NDArray[np.intp], x: Matrix, params: Vector) -> Matrix:
         return self._of_rows(rows, x, params)[2][:, 1:]

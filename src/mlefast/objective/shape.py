@@ -9,14 +9,15 @@ points, whose error is of the fourth order in the distance.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlefast import _core
 from mlefast.likelihoods import Likelihood, Totals, UserLikelihood
 
 from .information import Information
+from .leverages import without_leverage
 from .memory import MemoryObjective
 from .passes import Passes
 from .protocol import Matrix, Moments, Precision, Vector
@@ -99,7 +100,7 @@ class ShapeObjective:
             bend = _weigh(_SECOND, [m.nll for m in near]) + _SECOND_CENTRE * here.nll
             hessian[p + j, p + j] = bend / h**2
             for k in range(j):
-                mixed = self._mixed(coefficients, shape, (j, k))
+                mixed = _mixed(lambda point: self._at(point).moments(coefficients, 0).nll, shape, (j, k))
                 hessian[p + j, p + k] = hessian[p + k, p + j] = mixed
         return Moments(here.nll, gradient, hessian, here.loss, here.scale)
 
@@ -115,49 +116,57 @@ class ShapeObjective:
 
     def row_scores(self, params: Vector) -> Scores:
         """One pass: the derivatives of the NLL of each row, without its weight; of the shape by differences."""
+        return self._row_scores(params)
+
+    def _row_scores(self, params: Vector, root: Matrix | None = None, power: int = 0, counted: bool = True) -> Scores:
         memory, coefficients = self.split(params)
-        shape, offset, h = params[-self._shapes :], memory.offset, _DISTANCE
+        shape, offset, weights = params[-self._shapes :], memory.offset, memory.weights
         for rows, x in memory.blocks():
-            for index, part in parts(rows, x, self.size):
+            for index, part in parts(rows, x, self.size * (1 if root is None else 1 + self._shapes)):
                 eta = part @ coefficients + (0.0 if offset is None else offset[index])
                 y = memory.response[index].astype(np.float64, copy=False)
-                slopes = [self._rows_at(shape, eta, y)[1][:, np.newaxis] * part]
-                for j in range(self._shapes):
-                    near = [self._rows_at(_moved(shape, j, k * h), eta, y)[0] for k in _POINTS]
-                    slopes.append((np.array(_FIRST) @ near / h)[:, np.newaxis])
-                yield index, np.hstack(slopes)
+                slopes, curvatures = self._derivatives(shape, eta, y)
+                if root is not None:
+                    if not counted and weights is not None:
+                        curvatures *= weights[index, np.newaxis, np.newaxis]
+                    projections = np.tile(root[-1 - self._shapes :], (len(part), 1, 1))
+                    projections[:, 0] = part @ root[: -self._shapes]
+                    slopes = without_leverage(slopes, curvatures, projections, power)
+                yield index, np.hstack([slopes[:, :1] * part, slopes[:, 1:]])
 
-    def _rows_at(self, shape: Vector, eta: Vector, y: Vector) -> tuple[Vector, Vector]:
-        """The NLL of rows and its derivative with respect to eta."""
+    def _derivatives(self, shape: Vector, eta: Vector, y: Vector) -> tuple[Matrix, NDArray[np.float64]]:
+        """The first derivatives of the NLL of rows with respect to eta and the shape, (n, m), and the second ones."""
+        nll, d1, d2 = self._rows_at(shape, eta, y)
+        m = 1 + self._shapes
+        slopes, curvatures = np.empty((len(y), m)), np.empty((len(y), m, m))
+        slopes[:, 0], curvatures[:, 0, 0] = d1, d2
+        for j in range(self._shapes):
+            near = [self._rows_at(_moved(shape, j, k * _DISTANCE), eta, y) for k in _POINTS]
+            values, slopes_near = np.array([rows[0] for rows in near]), np.array([rows[1] for rows in near])
+            slopes[:, 1 + j] = np.array(_FIRST) @ values / _DISTANCE
+            curvatures[:, 0, 1 + j] = curvatures[:, 1 + j, 0] = np.array(_FIRST) @ slopes_near / _DISTANCE
+            curvatures[:, 1 + j, 1 + j] = (np.array(_SECOND) @ values + _SECOND_CENTRE * nll) / _DISTANCE**2
+            for k in range(j):
+                mixed = _mixed(lambda point: self._rows_at(point, eta, y)[0], shape, (j, k))
+                curvatures[:, 1 + j, 1 + k] = curvatures[:, 1 + k, 1 + j] = mixed
+        return slopes, curvatures
+
+    def _rows_at(self, shape: Vector, eta: Vector, y: Vector) -> tuple[Vector, Vector, Vector]:
+        """The NLL of rows and its two derivatives with respect to eta."""
         likelihood = self._likelihood.at(shape.tolist())
-        if isinstance(likelihood, UserLikelihood):
-            return (
-                likelihood.rows(eta, y)[:2] if likelihood.in_python else _core.terms(eta, y, likelihood.compiled())[:2]
-            )
-        return likelihood.terms(eta, y)[:2]
+        return likelihood.rows(eta, y) if isinstance(likelihood, UserLikelihood) else likelihood.terms(eta, y)
 
     def scores(
         self, params: Vector, moments: Moments, information: Information, *, power: int = 0, counted: bool = True
     ) -> Matrix:
-        """The sum of the outer products of the rows' scores; there are no leverages, so the power must be 0."""
-        assert power == 0
-        return outer_products(self.row_scores(params), self._memory.weights, self.size, counted)
+        """The sum of the outer products of the rows' scores; the leverage of a row is a matrix, see leverages.py."""
+        root = information.root() if power > 0 else None
+        scores = self._row_scores(params, root, power, counted)
+        return outer_products(scores, self._memory.weights, self.size, counted)
 
     def clustered(self, params: Vector, moments: Moments, codes: NDArray[np.intp], count: int) -> Matrix:
         """The gradient of the NLL of the rows of each code 0..count - 1."""
         return sums_by_code(self.row_scores(params), self._memory.weights, codes, (count, self.size))
-
-    def _mixed(self, coefficients: Vector, shape: Vector, pair: tuple[int, int]) -> float:
-        """The mixed derivative of two shape parameters, from two squares of points around them."""
-
-        def square(a: float) -> float:
-            corners = [
-                sign * self._at(_moved(_moved(shape, pair[0], x), pair[1], y)).moments(coefficients, 0).nll
-                for x, y, sign in ((a, a, 1.0), (-a, -a, 1.0), (a, -a, -1.0), (-a, a, -1.0))
-            ]
-            return sum(corners) / (4.0 * a * a)
-
-        return (4.0 * square(_DISTANCE) - square(2.0 * _DISTANCE)) / 3.0
 
     def plus(self, moments: Moments, value: float, gradient: Vector, curvature: Vector) -> Moments:
         """The moments with a function added that has this diagonal Hessian."""
@@ -195,6 +204,19 @@ def _moved(shape: Vector, j: int, by: float) -> Vector:
     moved = shape.copy()
     moved[j] += by
     return moved
+
+
+def _mixed(function: Callable[[Vector], Any], shape: Vector, pair: tuple[int, int]) -> Any:
+    """The mixed derivative of a function of the shape parameters, from two squares of points around them."""
+
+    def square(a: float) -> Any:
+        corners = [
+            sign * function(_moved(_moved(shape, pair[0], x), pair[1], y))
+            for x, y, sign in ((a, a, 1.0), (-a, -a, 1.0), (a, -a, -1.0), (-a, a, -1.0))
+        ]
+        return sum(corners) / (4.0 * a * a)
+
+    return (4.0 * square(_DISTANCE) - square(2.0 * _DISTANCE)) / 3.0
 
 
 def _weigh(coefficients: tuple[float, ...], values: list[float]) -> float:

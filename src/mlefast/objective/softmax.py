@@ -15,7 +15,9 @@ from mlefast.data import Design
 
 from .base import RowsObjective, Sums
 from .information import Information, ProductInformation
+from .leverages import without_leverage
 from .protocol import Leads, Matrix, Moments, Vector
+from .scores import Scores, outer_products, parts
 from .standardisation import Standardisation
 
 _LEADS = 1 << 20  # rows times classes that are looked at together
@@ -70,17 +72,35 @@ class SoftmaxObjective(RowsObjective):
     def scores(
         self, params: Vector, moments: Moments, information: Information, *, power: int = 0, counted: bool = True
     ) -> Matrix:
-        """The sum of the outer products of the rows' scores; a row has no single leverage, so the power must be 0."""
-        assert power == 0
+        """The sum of the outer products of the rows' scores; the leverage of a row is a matrix, see leverages.py."""
+        if power > 0:
+            scores = self._scores_without_leverage(params, information.root(), power, counted)
+            return outer_products(scores, self.weights, self.size, counted)
         self._count_pass(2)
         return self._softmax.scores(self._by_class(params), self._threads, counted)[0]
 
-    def _slopes(self, rows: NDArray[np.intp], x: NDArray[np.float64], params: Vector) -> Matrix:
+    def _scores_without_leverage(self, params: Vector, root: Matrix, power: int, counted: bool) -> Scores:
+        by_class = root.reshape(self.equations, self._columns, -1)
+        for rows, x in self.blocks():
+            for index, part in parts(rows, x, root.size // self._columns):
+                p = self._shares(index, part, params)[:, 1:]
+                curvatures = p[:, :, np.newaxis] * (np.eye(self.equations) - p[:, np.newaxis])
+                if not counted and self.weights is not None:
+                    curvatures *= self.weights[index, np.newaxis, np.newaxis]
+                projections = np.stack([part @ a for a in by_class], axis=1)
+                slopes = without_leverage(self._slopes(index, part, params), curvatures, projections, power)
+                yield index, (slopes[:, :, np.newaxis] * part[:, np.newaxis]).reshape(len(index), -1)
+
+    def _shares(self, rows: NDArray[np.intp], x: Matrix, params: Vector) -> Matrix:
+        """The probability of each class."""
         eta = np.pad(x @ self._by_class(params).T, ((0, 0), (1, 0)))
         p = np.exp(eta - eta.max(axis=1, keepdims=True))
-        p /= p.sum(axis=1, keepdims=True)
-        p[np.arange(len(rows)), self._y[rows].astype(np.intp)] -= 1.0
-        return np.asarray(p[:, 1:])
+        return np.asarray(p / p.sum(axis=1, keepdims=True))
+
+    def _slopes(self, rows: NDArray[np.intp], x: NDArray[np.float64], params: Vector) -> Matrix:
+        d1 = self._shares(rows, x, params)
+        d1[np.arange(len(rows)), self._y[rows].astype(np.intp)] -= 1.0
+        return d1[:, 1:]
 
     def sample(self, step: int) -> Self:
         """The objective of every step-th row."""
