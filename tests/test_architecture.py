@@ -82,8 +82,8 @@ OPTIONAL = {
     "narwhals": {"data/frame.py", "data/table.py", "data/vectors.py", "tidy.py"},
     "matplotlib": {"plot.py"},
     "formulaic": {"formula.py"},
-    "click": {"cli.py"},
-    "rich": {"cli.py"},
+    "click": {"cli/__init__.py", "cli/config.py", "cli/fit.py"},
+    "rich": {"cli/progress.py"},
 }
 FILES = sorted(SOURCE.rglob("*.py"))
 
