@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import mlefast
+
 SOURCE = Path(__file__).parent.parent / "src" / "mlefast"
 # what each floor may import of mlefast; the library never imports `reference`
 ALLOWED = {
@@ -35,7 +37,7 @@ ALLOWED = {
     "interchange": {"config", "errors", "data", "inference", "likelihoods", "objective", "penalties", "solvers", "result"},
     "tidy": {"options", "result"},
     "draw": set(),
-    "plot": {"draw", "errors", "diagnostics", "result", "summary", "profile"},
+    "plot": {"draw", "errors", "diagnostics", "result", "summary", "profile_likelihood"},
     "report": {"config", "errors", "plot", "result", "summary"},
     "observations": {"_core", "errors", "data", "likelihoods", "objective", "options"},
     "evaluate": {"errors", "likelihoods", "model", "observations", "options"},
@@ -57,7 +59,7 @@ ALLOWED = {
         "errors", "data", "inference", "likelihoods", "objective", "observations", "options", "model", "result", "again",
     },
     "robust": {"errors", "likelihoods", "objective", "again", "result", "sandwich"},
-    "profile": {"again", "errors", "likelihoods", "objective", "penalties", "solvers", "options", "model", "result"},
+    "profile_likelihood": {"again", "errors", "likelihoods", "objective", "penalties", "solvers", "options", "model", "result"},
     "diagnostics": {
         "_core", "again", "errors", "data", "inference", "likelihoods", "objective", "penalties", "options", "predictors",
         "result", "fit",
@@ -85,6 +87,13 @@ OPTIONAL = {
     "click": {"cli/__init__.py", "cli/config.py", "cli/fit.py"},
     "rich": {"cli/progress.py"},
 }
+# what `import mlefast` leaves to those who need it
+LATER = {
+    "again", "comparison", "config", "diagnostics", "formula", "interchange", "plot", "prediction", "predictors",
+    "profile_likelihood", "quantile_fit", "report", "robust", "summary", "tidy", "data.files", "data.frame", "data.table",
+    "inference.hypotheses", "inference.multiple", "inference.recession", "inference.wald", "likelihoods.native",
+    "solvers.multistart", "solvers.quantile", "solvers.scoring",
+}  # fmt: skip
 FILES = sorted(SOURCE.rglob("*.py"))
 
 
@@ -145,11 +154,24 @@ def test_every_floor_is_in_the_table() -> None:
     assert found == set(ALLOWED)
 
 
+def modules_after(code: str) -> set[str]:
+    """What a fresh process has loaded once it has run a line of code."""
+    code = f"import sys; {code}; print(*sorted(sys.modules))"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
 def test_importing_mlefast_loads_little() -> None:
-    code = "import sys, mlefast; print(*sorted(m for m in sys.modules if not m.startswith('mlefast')))"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    heavy = {*OPTIONAL, "scipy.stats", "scipy.optimize", "scipy.special"}
-    assert not heavy & set(loaded)
+    loaded = modules_after("import numpy, scipy.linalg, mlefast") - modules_after("import numpy, scipy.linalg")
+    others = {module.split(".")[0] for module in loaded if not module.startswith("_cython")}
+    assert others - sys.stdlib_module_names == {"mlefast"}
+    assert not {f"mlefast.{module}" for module in LATER} & loaded
+
+
+def test_names_that_come_later_are_not_those_of_modules() -> None:
+    """The import of a module binds its name in the package, and would hide the other."""
+    modules = {path.relative_to(SOURCE).parts[0].removesuffix(".py") for path in FILES}
+    assert not {name for names in mlefast._LATER.values() for name in names} & modules
+    assert {name for names in mlefast._LATER.values() for name in names} <= set(mlefast.__all__)
 
 
 def test_files_stay_readable() -> None:

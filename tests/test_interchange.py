@@ -25,7 +25,8 @@ from mlefast.cli import main
 from mlefast.inference import Alias, Certificate, Separation
 from mlefast.interchange import FORMAT_VERSION, UnreadEncoder, encode
 from mlefast.objective import Passes
-from mlefast.solvers import Iteration, Optimum
+from mlefast.solvers import Iteration
+from mlefast.solvers.multistart import Optimum
 
 GOLDEN = Path(__file__).parent / "golden" / "result-1.json"
 LIKELIHOODS = [

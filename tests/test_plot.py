@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 import mlefast
-from mlefast import MissingPackageError, OptionError
-from mlefast.profile import Profile
+from mlefast import MissingPackageError, OptionError, Profile
 from mlefast.solvers import Iteration
 
 mpl.use("Agg")

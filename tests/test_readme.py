@@ -54,7 +54,7 @@ MODULES = [
     "penalties.firth",
     "penalties.ridge",
     "plot",
-    "profile",
+    "profile_likelihood",
     "report",
     "result",
     "robust",

@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .comparison import likelihood_ratio_test, score_test
-from .config import __version__, show_config
 from .errors import (
     ConvergenceWarning,
     DataError,
@@ -23,8 +22,6 @@ from .errors import (
 )
 from .evaluate import Evaluation, evaluate, likelihood, loglik, nll
 from .fit import fit
-from .formula import fit_formula
-from .inference import HypothesisTest, adjust_pvalues
 from .likelihoods import (
     Bernoulli,
     Categorical,
@@ -37,36 +34,59 @@ from .likelihoods import (
     UserLikelihood,
 )
 from .penalties import Firth, Ridge
-from .predictors import Prediction
-from .profile import Profile, profile
 from .result import Result
-from .robust import with_covariance
 
 if TYPE_CHECKING:
-    from .diagnostics import (
-        Bootstrap,
-        Calibration,
-        Diagnostics,
-        Influence,
-        MarginalEffects,
-        bootstrap,
-        diagnose,
-        dispersion_test,
-        influence,
-        information_matrix_test,
-        link_test,
-        marginal_effects,
-        residuals,
-    )
+    from .comparison import likelihood_ratio_test, score_test
+    from .config import __version__, show_config
+    from .diagnostics.bootstrap import Bootstrap, bootstrap
+    from .diagnostics.diagnose import Calibration, Diagnostics, diagnose
+    from .diagnostics.effects import MarginalEffects, marginal_effects
+    from .diagnostics.influence import Influence, influence
+    from .diagnostics.residuals import residuals
+    from .diagnostics.specification import dispersion_test, information_matrix_test, link_test
+    from .formula import fit_formula
+    from .inference.multiple import adjust_pvalues
+    from .inference.wald import HypothesisTest
+    from .predictors import Prediction
+    from .profile_likelihood import Profile, profile
+    from .robust import with_covariance
+
+# Modules that no plain fit needs, which are loaded when one of their names is asked for. None of these may be called
+# like a module of the package: the import of that module would take its place.
+_LATER = {
+    "comparison": ("likelihood_ratio_test", "score_test"),
+    "config": ("__version__", "show_config"),
+    "diagnostics": (
+        "Bootstrap",
+        "Calibration",
+        "Diagnostics",
+        "Influence",
+        "MarginalEffects",
+        "bootstrap",
+        "diagnose",
+        "dispersion_test",
+        "influence",
+        "information_matrix_test",
+        "link_test",
+        "marginal_effects",
+        "residuals",
+    ),
+    "formula": ("fit_formula",),
+    "inference.multiple": ("adjust_pvalues",),
+    "inference.wald": ("HypothesisTest",),
+    "predictors": ("Prediction",),
+    "profile_likelihood": ("Profile", "profile"),
+    "robust": ("with_covariance",),
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Names of the floor `diagnostics`, which is loaded when one of them is asked for."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import diagnostics
-
-    return getattr(diagnostics, name)
+    """The names of `_LATER`."""
+    for module, names in _LATER.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -50,7 +50,7 @@ def assess(
     """
     space, names = model.coordinates, model.names
     information = solution.information
-    doubtful = in_doubt(information) if prior is None else not information.kept.all()
+    doubtful = in_doubt(information) if prior is None else not information.complete
     columns = column_rank(model, objective, prior) if doubtful or not information.definite else None
     # a penalty is no part of the rows' gradients, so that there is nothing to refine by them
     found = as_found(model, objective, solution, columns)

@@ -11,7 +11,7 @@ import numpy as np
 from .again import FittedRows
 from .data import Design, read_design
 from .errors import DataError, OptionError
-from .inference import HypothesisTest, chi_squared
+from .inference.wald import HypothesisTest, chi_squared
 from .likelihoods import Laplace
 from .model import specify
 from .objective import Information

@@ -57,7 +57,7 @@ def _margin_within_reach(objective: RowsObjective, solution: Solution) -> float:
     expansion, moments = solution.expansion, solution.moments
     information = expansion.information
     rough = _SINGLE if expansion.precision == "mixed" else _DOUBLE
-    if not information.kept.all() or information.condition * rough > 1e-2 or not math.isfinite(moments.reach):
+    if not information.complete or information.condition * rough > 1e-2 or not math.isfinite(moments.reach):
         return -math.inf
     moved = information.length(solution.params - expansion.params)
     rounding = 1e3 * _DOUBLE * math.sqrt(information.condition * objective.nobs)
@@ -123,7 +123,7 @@ def _lost_shape(model: Model, shape: Vector, information: Information, columns: 
 def _is_definite(information: Information, columns: Information | None) -> bool:
     """Whether the information is positive definite on the columns that are independent."""
     if columns is None:
-        return information.definite and bool(information.kept.all())
+        return information.definite and information.complete
     return bool(information.among(columns.kept).kept[columns.kept].all())
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, NoReturn
 
 import numpy as np
@@ -24,7 +24,8 @@ from .likelihoods import Likelihood, UserLikelihood, find_likelihood
 from .objective import Passes
 from .penalties import Firth, Penalty, Ridge
 from .result import Result
-from .solvers import Iteration, Optimum
+from .solvers import Iteration
+from .solvers.multistart import Optimum
 
 FORMAT = "mlefast.Result"
 FORMAT_VERSION = 1  # raise it when an older reader would go wrong; keep reading what was written before
@@ -145,7 +146,7 @@ def _document(result: Result) -> dict[str, Any]:
         "aliased": {alias.name: dict(alias.combination) for alias in result.aliased},
         "passes": float(result.passes),
         "passes_by_order": result.passes.by_order,
-        "trace": [astuple(iteration) for iteration in result.trace],
+        "trace": result.trace,
         "classes": None if result.classes is None else _labels(result.classes),
         "classes_type": None if result.classes is None else result.classes.dtype.str,
         "names": result.names,

@@ -10,8 +10,8 @@ every direction in which all rows lose nothing, so that the columns that are dep
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +38,7 @@ _MAX_ITER = 100
 _STILL = 1e-7  # of the largest part of a direction: smaller ones are rounding
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Limit:
+class Limit(NamedTuple):
     """The fit of the rows that are left, and where the parameters go that they do not determine."""
 
     objective: RowsObjective | ShapeObjective
@@ -75,7 +74,7 @@ def find_limit(
         rest = part.objective()
         left = column_rank(part, rest, held).among(columns.kept)
         taken = _maximum(rest, held, _without(taken.params, left), tol)
-        taken = replace(taken, params=_without(taken.params, left))
+        taken = taken._replace(params=_without(taken.params, left))
         lost = [v for j, v in left.null_vectors() if columns.kept[j]]
         if not lost:  # huge cells hide what the rows that are left do not determine
             lost = [np.pad(direction, (0, model.size - rows.size)) for direction in directions.T]

@@ -27,7 +27,6 @@ from mlefast.objective import (
     Vector,
     standardise,
 )
-from mlefast.solvers import spread_of_starts
 
 from .observations import Observations
 
@@ -221,6 +220,8 @@ class Model:
 
     def spread(self) -> Vector:
         """How far apart several starts are: as far as y reaches, or a few units of a linear predictor with a link."""
+        from mlefast.solvers.multistart import spread_of_starts
+
         scale = float(np.std(self.some_y)) if self.likelihood.link == "identity" else 1.0
         return spread_of_starts(self.size - self.estimated, self.estimated, scale or 1.0)
 

@@ -94,7 +94,7 @@ class Observations:
             totals = likelihood.totals(y, weights, self.nobs)
             if self.weight_kind == "precision" and self.weights is not None:  # each row's log(sigma^2 / w) / 2
                 logs = np.log(self.weights[self.weights > 0], dtype=np.float64)
-                totals = replace(totals, constant=totals.constant - 0.5 * float(logs.sum()))
+                totals = totals._replace(constant=totals.constant - 0.5 * float(logs.sum()))
             self._known_totals[likelihood] = totals
         return self._known_totals[likelihood]
 

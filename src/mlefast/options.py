@@ -91,16 +91,21 @@ def read_params(
     They must have this shape, by default (number of parameters,); the answer is flat.
     """
     shape = shape or (len(parameters),)
-    shown = ", ".join(parameters[:4]) + (", ..." if len(parameters) > 4 else "")
-    wanted = f"one number for each of the {len(parameters)} parameters: {shown}"
     try:
         point = np.asarray(values)
     except ValueError:
-        raise DataError(f"{name}={_shown(values)} is ragged; it must hold {wanted}.") from None
+        raise DataError(f"{name}={_shown(values)} is ragged; it must hold {_one_for_each(parameters)}.") from None
     if point.dtype.kind not in "biuf":
-        raise DataError(f"{name}={_shown(values)} is not made of real numbers; it must hold {wanted}.")
+        raise DataError(
+            f"{name}={_shown(values)} is not made of real numbers; it must hold {_one_for_each(parameters)}."
+        )
     if point.shape != shape:
-        raise DataError(f"{name} has the shape {point.shape}; it must be {shape}: {wanted}.")
+        raise DataError(f"{name} has the shape {point.shape}; it must be {shape}: {_one_for_each(parameters)}.")
     if not np.isfinite(point).all():
-        raise DataError(f"{name} holds NaN or infinite values; it must hold {wanted}.")
-    return np.ascontiguousarray(point, dtype=np.float64).ravel()
+        raise DataError(f"{name} holds NaN or infinite values; it must hold {_one_for_each(parameters)}.")
+    return np.asarray(point, dtype=np.float64, order="C").ravel()
+
+
+def _one_for_each(parameters: Sequence[str]) -> str:
+    shown = ", ".join(parameters[:4]) + (", ..." if len(parameters) > 4 else "")
+    return f"one number for each of the {len(parameters)} parameters: {shown}"

@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,10 +13,13 @@ from numpy.typing import ArrayLike
 from mlefast.errors import OptionError
 from mlefast.objective import Information, JeffreysObjective, RidgeObjective, RowsObjective, ShapeObjective, Vector
 from mlefast.penalties import Firth, Penalty, Ridge
-from mlefast.solvers import SOLVERS, Expansion, Optimum, Progress, Solution, choose_solver, scoring
+from mlefast.solvers import SOLVERS, Expansion, Progress, Solution, choose_solver
 
 from .model import Model
 from .search import find_maximum
+
+if TYPE_CHECKING:
+    from mlefast.solvers.multistart import Optimum
 
 Prior = RidgeObjective | JeffreysObjective
 
@@ -75,6 +77,8 @@ def _require_scoring(solver: str, starts: int) -> None:
 
 def _score(objective: JeffreysObjective, start: Vector, *, information: object = None, **options: Any) -> Solution:
     """Scoring from a start; information of a sample is of no use to it."""
+    from mlefast.solvers.scoring import scoring
+
     return scoring(objective, start, **options).solution
 
 
@@ -112,8 +116,7 @@ def settle(objective: RidgeObjective, solution: Solution) -> Solution:
     """The solution at the scale of largest likelihood, with the NLL of the data alone."""
     moments, factor = objective.settled(solution.moments, solution.params)
     expansion = solution.expansion
-    return dataclasses.replace(
-        solution,
+    return solution._replace(
         moments=moments,
         expansion=Expansion(expansion.params, expansion.information.times(factor), expansion.step, expansion.precision),
         decrement=solution.decrement * math.sqrt(factor),

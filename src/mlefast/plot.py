@@ -20,7 +20,7 @@ from .summary import shorten
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .profile import Profile
+    from .profile_likelihood import Profile
 
 _ROW = 0.3  # inches
 _WIDTH = 6.4

@@ -129,7 +129,7 @@ def _squares(model: Model, objective: MemoryObjective, solution: Solution, user:
 
 def in_doubt(information: Information) -> bool:
     """Whether squares of the columns are too coarse for the rank, or for some digits of the inverse."""
-    return not information.kept.all() or information.condition > _DOUBTFUL
+    return not information.complete or information.condition > _DOUBTFUL
 
 
 def equal_triangle(model: Model) -> tuple[NDArray[np.float64], Vector]:

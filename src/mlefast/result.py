@@ -12,21 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlefast.data import Design, counted
-from mlefast.inference import Alias, Certificate, HypothesisTest, Separation, read_hypothesis, wald
+from mlefast.inference import Alias, Certificate, Separation
 from mlefast.likelihoods import Likelihood
 from mlefast.objective import Passes
 from mlefast.penalties import Penalty
 
 from .options import read_flag, read_number
-from .prediction import mean
-from .predictors import Change, Prediction, predict_interval, predictors_of, quantile_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mlefast.solvers import Iteration, Optimum
+    from mlefast.inference.wald import HypothesisTest
+    from mlefast.solvers import Iteration
+    from mlefast.solvers.multistart import Optimum
 
     from .plot import Plot
+    from .predictors import Change, Prediction
     from .summary import Summary
 
 Vector = NDArray[np.float64]
@@ -308,6 +309,8 @@ class Result:
         array of shape (p, 2), for categorical (K - 1, p, 2)
             Lower and upper ends.
         """
+        from .predictors import quantile_of
+
         alpha = read_number("alpha", alpha, 0.0, 1.0, "a number between 0 and 1, such as 0.05 for 95 % intervals")
         half = quantile_of(self, alpha) * self.bse
         return np.stack([self.params - half, self.params + half], axis=-1)
@@ -352,6 +355,9 @@ class Result:
         >>> print(result.wald_test("x1 = 0"))
         x1 = 0: chi2(1) = 0.7004, p = 0.4027
         """
+        from mlefast.inference.hypotheses import read_hypothesis
+        from mlefast.inference.wald import wald
+
         asked = read_hypothesis(hypothesis, self.parameter_names)
         label = hypothesis if isinstance(hypothesis, str) else f"{len(asked.values)} equations"
         if not isinstance(hypothesis, str) and all(isinstance(part, str) for part in hypothesis):
@@ -372,6 +378,9 @@ class Result:
             The intercept and columns that are not determined are left out. `mlefast.adjust_pvalues` corrects the
             p-values for their number.
         """
+        from mlefast.inference.hypotheses import read_hypothesis
+        from mlefast.inference.wald import wald
+
         columns = self.names[self.intercept : self._coefficients]
         terms = {name: (name,) for name in columns} if self.encoder is None else self.encoder.terms()
         flat, names, tests = self.params.ravel(), self.parameter_names, {}
@@ -503,6 +512,9 @@ class Result:
         >>> found.mean.round(3).tolist(), found.lower.round(3).tolist(), found.upper.round(3).tolist()
         ([0.5], [0.1], [0.9])
         """
+        from .prediction import mean
+        from .predictors import predict_interval, predictors_of
+
         rows = predictors_of(self, X, offset)
         params, names = self.params[..., : self._coefficients], self.names[: self._coefficients]
         middle = mean(self.family, params, self.separation, self.aliased, names, rows.design, rows.offset)

@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from numpy.typing import ArrayLike
 
 from mlefast.errors import DataError
 from mlefast.objective import Information, Objective, Vector
-from mlefast.solvers import Optimum, Solution, sample_start, scattered_starts, search
+from mlefast.solvers import Solution, sample_start
 
 from .model import Model
 from .options import read_params
+
+if TYPE_CHECKING:
+    from mlefast.solvers.multistart import Optimum
 
 
 class Minimise(Protocol):
@@ -43,12 +46,16 @@ def find_maximum(
         first = model.coordinates.from_user(read_params("start", start, model.names, model.shape))
     model.check(model.coordinates.to_user(first))
     optima: tuple[Optimum, ...] = ()
-    if starts > 1 and not objective.convex:
-        solution, optima = search(minimise, scattered_starts(first, model.spread(), starts))
-    else:
+    if starts == 1:
         solution = minimise(first, information=information)
-        if starts > 1:
+    else:
+        from mlefast.solvers.multistart import Optimum, scattered_starts, search
+
+        if objective.convex:
+            solution = minimise(first, information=information)
             optima = (Optimum(solution.params, solution.moments.nll, 1),)
+        else:
+            solution, optima = search(minimise, scattered_starts(first, model.spread(), starts))
     if not math.isfinite(solution.moments.nll):
         raise DataError(
             "the linear predictor overflows: X times the parameters exceeds the largest double. Start nearer to zero, "

@@ -94,12 +94,13 @@ def _declared_levels(series: nw.Series[Any]) -> tuple[Any, ...] | None:
 def _one_per_row(column: Column, rows: int) -> Column:
     array = column.values
     if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
+        column = column._replace(values=array[:, 0])
+        array = column.values
     if array.ndim != 1:
         raise DataError(f"{column.label} has the shape {array.shape}; it must be one value per row.")
     if array.shape[0] != rows:
         raise DataError(f"{column.label} has {array.shape[0]} rows, X has {rows}. Both must describe the same rows.")
-    return column._replace(values=array)
+    return column
 
 
 def read_response(y: Any, rows: int) -> Column:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mlefast.again import Block, FittedRows, read_at_estimate, require_single
 from mlefast.errors import MlefastWarning, OptionError
 from mlefast.fit import fit
-from mlefast.inference import HypothesisTest, chi_squared
+from mlefast.inference.wald import HypothesisTest, chi_squared
 from mlefast.likelihoods import Poisson
 from mlefast.objective import Information
 from mlefast.options import require_choice

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import difflib
-
 from mlefast.errors import OptionError
 
 from .base import ROUNDING, Likelihood, Totals, Vector, tally
@@ -18,8 +16,8 @@ from .poisson import Poisson
 from .student import StudentT
 from .user import UserLikelihood
 
-_BY_NAME: dict[str, type[Likelihood]] = {
-    family.name: family
+_BY_NAME: dict[str, Likelihood] = {
+    family.name: family()
     for family in (Bernoulli, Categorical, Gaussian, Laplace, Poisson, Gamma, NegativeBinomial, StudentT)
 }
 
@@ -28,7 +26,9 @@ def find_likelihood(likelihood: str | Likelihood) -> Likelihood:
     """The likelihood object for a short name; objects pass through. Raises OptionError for anything else."""
     if isinstance(likelihood, str):
         if likelihood in _BY_NAME:
-            return _BY_NAME[likelihood]()
+            return _BY_NAME[likelihood]
+        import difflib  # for the hint only
+
         close = difflib.get_close_matches(likelihood, _BY_NAME, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise OptionError(f"likelihood={likelihood!r} is unknown; possible: {', '.join(_BY_NAME)}.{hint}")

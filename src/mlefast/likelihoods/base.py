@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NoReturn, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,8 +19,7 @@ ROUNDING = 1e-9  # relative to the sum of its absolute terms, what counts as zer
 _CHUNK = 1 << 16  # values of y that are looked at together
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Totals:
+class Totals(NamedTuple):
     """What of y and the weights enters the negative log-likelihood besides the loss, summed over the rows."""
 
     nobs: Any  # sum of the weights

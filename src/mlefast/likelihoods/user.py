@@ -14,7 +14,6 @@ from mlefast import _core
 from mlefast.errors import DataError, OptionError
 
 from .base import Likelihood, Vector, refuse, require_numbers
-from .native import LEAF, address_of
 
 _STEPS = (1e-5, 1e-4)  # of central differences, relative to eta; a derivative is right if one of them says so
 _AGREE = 1e-4  # relative
@@ -81,6 +80,8 @@ class UserLikelihood(Likelihood):
         domain: Callable[[NDArray[Any]], ArrayLike] | None = None,
         convex: bool = False,
     ) -> None:
+        from .native import LEAF, address_of  # which no built-in likelihood needs
+
         self.function = function
         self.name = name
         self.convex = convex  # type: ignore[misc]

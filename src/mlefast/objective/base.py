@@ -95,8 +95,7 @@ class RowsObjective(ABC):
         if not finite and order == 2:  # single precision overflows much earlier
             loss, gradient, hessian, finite, reach = self._evaluate(params, order, single=False)
         if finite:
-            found = self._scaled(loss, gradient, hessian)
-            return Moments(found.nll, found.gradient, found.hessian, found.loss, found.scale, reach)
+            return self._scaled(loss, gradient, hessian, reach)
         require_finite(self._design, self._absent)
         return Moments(math.inf, gradient, hessian)
 
@@ -118,9 +117,9 @@ class RowsObjective(ABC):
     def _evaluate(self, params: Vector, order: int, single: bool) -> Sums:
         """What the pass finds."""
 
-    def _scaled(self, loss: float, gradient: Vector | None, hessian: Matrix | None) -> Moments:
+    def _scaled(self, loss: float, gradient: Vector | None, hessian: Matrix | None, reach: float = math.inf) -> Moments:
         """The moments that follow from the sums of the loss and its derivatives."""
-        return Moments(loss, gradient, hessian, loss)
+        return Moments(loss, gradient, hessian, loss, reach=reach)
 
     def plus(self, moments: Moments, value: float, gradient: Vector, curvature: Vector) -> Moments:
         """The moments of a loss to which a function with this diagonal Hessian is added."""

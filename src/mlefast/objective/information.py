@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ class Information:
         signs, so that a Newton step leads down (Nocedal and Wright 2006, section 3.4), and `definite` is False.
         """
         diagonal = hessian.diagonal() if convex else np.abs(hessian.diagonal())
-        if not diagonal.min(initial=1.0) > 0.0:
+        if not _least(diagonal) > 0.0:
             diagonal = np.where(diagonal > 0.0, diagonal, 1.0)
         self._orthogonal = False  # whether the factor was found without squares
         self._scale = 1.0 / np.sqrt(diagonal)
@@ -46,7 +47,7 @@ class Information:
         positive, self.definite = (self._unit, True) if convex else _positive(self._unit)
         self._factor, failed = lapack.dpotrf(positive, lower=1)
         most = len(diagonal) if most is None else most
-        if failed or self._least_pivot() ** 2 < RANK_TOLERANCE or len(diagonal) > most:
+        if failed or _least(self._factor.diagonal()) ** 2 < RANK_TOLERANCE or len(diagonal) > most:
             self.kept = independent_columns(self._unit, most)
             self.rank = int(self.kept.sum())
             self._factor, _ = lapack.dpotrf(self._unit[np.ix_(self.kept, self.kept)], lower=1)
@@ -69,8 +70,10 @@ class Information:
         self._factor = np.asfortranarray(unit[: self.rank, self.kept].T)
         return self
 
-    def _least_pivot(self) -> float:
-        return float(self._factor.diagonal().min(initial=1.0))
+    @property
+    def complete(self) -> bool:
+        """Whether all columns are independent."""
+        return self.rank == len(self.kept)
 
     def times(self, factor: float) -> Information:
         """The information of `factor` times as many observations."""
@@ -84,7 +87,7 @@ class Information:
 
     def among(self, columns: NDArray[np.bool_]) -> Information:
         """The information about these columns, the others counting as not there."""
-        if columns[self.kept].all() and self.definite:
+        if self.definite and (columns is self.kept or columns[self.kept].all()):
             return self
         size = columns / self._scale
         return Information(self._unit * np.outer(size, size))
@@ -99,10 +102,10 @@ class Information:
         """The diagonal of H."""
         return np.asarray(self._unit.diagonal() / self._scale / self._scale)  # whose square may overflow
 
-    @property
+    @cached_property
     def condition(self) -> float:
         """A lower bound of the condition number, from the diagonal of the factor."""
-        return self._least_pivot() ** -2 if self.rank else 1.0
+        return _least(self._factor.diagonal()) ** -2 if self.rank else 1.0
 
     @property
     def magnification(self) -> float:
@@ -112,7 +115,7 @@ class Information:
     def solve(self, vector: Vector) -> Vector:
         """H^-1 v on the kept columns, zero elsewhere."""
         scaled = vector * self._scale
-        if self.rank == len(scaled):
+        if self.complete:
             answer = lapack.dpotrs(self._factor, scaled, lower=1)[0] if self.rank else scaled
         else:
             answer = np.zeros_like(scaled)
@@ -141,16 +144,22 @@ class Information:
         if self.rank == 0:
             return answer
         # not dpotri, which starts BLAS's threads for small matrices too, while those of the pass still spin
-        root = np.tril(lapack.dtrtri(self._factor, lower=1)[0])
+        root = np.tril(self._inverse_factor)
         answer[np.ix_(self.kept, self.kept)] = root.T @ root
         return answer * self._scale * self._scale[:, np.newaxis]
 
     def root(self) -> Matrix:
         """A with A A' = H^-1 on the kept columns, zero elsewhere."""
+        if self.complete and self.rank:
+            return np.asarray(self._inverse_factor.T * self._scale[:, np.newaxis])
         answer = np.zeros((len(self.kept), self.rank))
         if self.rank:
-            answer[self.kept] = lapack.dtrtri(self._factor, lower=1)[0].T
+            answer[self.kept] = self._inverse_factor.T
         return answer * self._scale[:, np.newaxis]
+
+    @cached_property
+    def _inverse_factor(self) -> Matrix:
+        return np.asarray(lapack.dtrtri(self._factor, lower=1)[0])
 
     def whiten(self, vector: Vector) -> Vector:
         """Map u to L^-T u, from coordinates in which the information is the identity; zero for columns left out."""
@@ -204,6 +213,11 @@ class ProductInformation:
     def whiten_gradient(self, gradient: Vector) -> Vector:
         """The gradient in these coordinates."""
         return self._apply(self._classes.whiten_gradient, self._columns.whiten_gradient, gradient)
+
+
+def _least(values: Vector) -> float:
+    """The least of some numbers and 1."""
+    return float(np.minimum.reduce(values, initial=1.0))
 
 
 def _positive(unit: Matrix) -> tuple[Matrix, bool]:

@@ -69,22 +69,23 @@ class MemoryObjective(RowsObjective):
         loss, gradient, hessian, finite, reach = self._rows.evaluate(params, self._leaf, order, self._threads, single)
         return loss, gradient, hessian, finite, reach if self._likelihood.self_concordant else math.inf
 
-    def _scaled(self, loss: float, gradient: Vector | None, hessian: Matrix | None) -> Moments:
+    def _scaled(self, loss: float, gradient: Vector | None, hessian: Matrix | None, reach: float = math.inf) -> Moments:
         """The moments of the NLL at the scale of largest likelihood, from the sums of the loss and its derivatives."""
-        return self._at_scale(self._likelihood.best_scale(loss, self._totals), loss, gradient, hessian)
+        return self._at_scale(self._likelihood.best_scale(loss, self._totals), loss, gradient, hessian, reach)
 
     def from_sums(self, loss: float, gradient: Vector) -> Moments:
         """The moments of order 1 that follow from the sums of the rows' losses and their derivatives."""
         return self._scaled(loss, gradient, None)
 
-    def _at_scale(self, scale: float, loss: float, gradient: Vector | None, hessian: Matrix | None) -> Moments:
+    def _at_scale(
+        self, scale: float, loss: float, gradient: Vector | None, hessian: Matrix | None, reach: float = math.inf
+    ) -> Moments:
         nll, slope, curvature = self._likelihood.at_scale(loss, self._totals, scale)
-        with np.errstate(over="ignore"):
-            if gradient is not None and slope != 1.0:
-                gradient = gradient * slope
-            if hessian is not None and curvature != 1.0:
-                hessian = hessian * curvature
-        return Moments(nll, gradient, hessian, loss, scale)
+        if slope != 1.0 or curvature != 1.0:
+            with np.errstate(over="ignore"):
+                gradient = None if gradient is None else gradient * slope
+                hessian = None if hessian is None else hessian * curvature
+        return Moments(nll, gradient, hessian, loss, scale, reach)
 
     def _sums(self, moments: Moments) -> tuple[Vector | None, Matrix | None]:
         """Gradient and Hessian of the loss."""

@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -24,8 +22,7 @@ Matrix = NDArray[np.float64]
 Precision = Literal["double", "mixed"]
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Moments:
+class Moments(NamedTuple):
     """Negative log-likelihood, gradient and Hessian at some parameters.
 
     `loss` is the sum over the rows from which the NLL follows, such as half the squared errors, and `scale` the scale
@@ -42,8 +39,7 @@ class Moments:
 
     def plus(self, value: float, gradient: Vector, curvature: Vector) -> Moments:
         """The moments with a function added that has this diagonal Hessian, where the loss is the NLL."""
-        return dataclasses.replace(
-            self,
+        return self._replace(
             nll=self.nll + value,
             gradient=None if self.gradient is None else self.gradient + gradient,
             hessian=None if self.hessian is None else self.hessian + np.diag(curvature),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,12 +34,16 @@ class Standardisation:
 
     def extended(self, others: int) -> Standardisation:
         """For parameters that have other ones behind them, which stay as they are."""
+        if others == 0:
+            return self
         return Standardisation(
             np.pad(self.centre, (0, others)), np.hstack([self.scale, np.ones(others)]), self.intercept
         )
 
     def repeated(self, equations: int) -> Standardisation:
         """For the parameters of several linear predictors, one after the other."""
+        if equations == self.equations:
+            return self
         return Standardisation(self.centre, self.scale, self.intercept, equations)
 
     def to_user(self, params: Vector) -> Vector:
@@ -72,10 +77,10 @@ class Standardisation:
         """J A with J the matrix of `to_user`, for covariances A A': where variances cancel, roots cancel less."""
         answer = root.reshape(self.equations, len(self._scales), root.shape[1]) * self._scales[:, np.newaxis]
         if self.intercept:
-            answer[:, 0] -= np.tensordot(answer[:, 1:], self.centre, (1, 0))
+            answer[:, 0] -= self.centre @ answer[:, 1:]
         return np.asarray(answer.reshape(root.shape))
 
-    @property
+    @cached_property
     def _scales(self) -> Vector:
         return np.hstack([1.0, self.scale]) if self.intercept else self.scale
 

@@ -7,7 +7,6 @@ about the same spread, some multiple of the square root of the condition number 
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import numpy as np
@@ -45,7 +44,7 @@ def gradient_descent(
             break
         aim *= 0.1 * tol / distance  # the gradient has misjudged the distance by so much
     solution = irls(objective, point, tol=tol, max_iter=0)
-    return dataclasses.replace(solution, iterations=taken)
+    return solution._replace(iterations=taken)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of far starts, from which steps are halved until they help

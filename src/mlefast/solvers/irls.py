@@ -9,7 +9,6 @@ the stopping rule: a distance in standard errors that no rescaling of the data c
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 
@@ -107,11 +106,11 @@ def irls(
 def _carry(beyond: ThirdOrder, solution: Solution, near: float) -> Solution:
     """With the information of the last point, if that of the expansion comes from farther away than `near`."""
     expansion = solution.expansion
-    if beyond.mismatch == 1.0 or not expansion.information.kept.all():
+    if beyond.mismatch == 1.0 or not expansion.information.complete:
         return solution
     if expansion.information.length(solution.params - expansion.params) <= near:
         return solution
-    return replace(solution, carried=beyond.information(expansion, solution.params))
+    return solution._replace(carried=beyond.information(expansion, solution.params))
 
 
 def _next_precision(objective: Objective, here: Solution) -> Precision:
@@ -133,7 +132,7 @@ def _expansion(
         zero = np.zeros(objective.size)
         return moments, Expansion(params, Information(np.diag(zero)), zero, precision), math.inf
     information = information_of(objective, moments)
-    if precision == "mixed" and not (information.kept.all() and information.condition <= _TRUSTED):
+    if precision == "mixed" and not (information.complete and information.condition <= _TRUSTED):
         return expand(objective, params, "double")
     step, distance = decrement(information, _gradient(moments))
     return moments, Expansion(params, information, step, precision), distance
@@ -207,7 +206,7 @@ def sample_start(objective: Objective, start: Vector) -> tuple[Vector, Informati
         part = objective.sample(stride)
         solution = irls(part, start, tol=0.1, max_iter=8)
         # a sample may be separated or lack a column where the whole is not: then it says nothing, so do without it
-        if solution.converged and solution.information.definite and solution.information.kept.all():
+        if solution.converged and solution.information.definite and solution.information.complete:
             expansion = solution.expansion
             if objective.quadratic or part.scan(expansion.params, expansion.step)[0] < _SEPARATED:
                 start, information = solution.params, solution.information.times(stride)

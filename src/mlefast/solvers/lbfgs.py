@@ -7,7 +7,6 @@ without a Hessian come close to the maximum, and one with a Hessian proves it (N
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import numpy as np
@@ -50,7 +49,7 @@ def lbfgs(
     if solution.information.rank < coordinates.rank:
         # the weights of some rows died out on the way to a maximum at infinity, which Newton's steps recognise
         return irls(objective, start, tol=tol, max_iter=max_iter, progress=progress)
-    return dataclasses.replace(solution, iterations=taken + solution.iterations)
+    return solution._replace(iterations=taken + solution.iterations)
 
 
 def _has_sample(objective: Objective) -> bool:

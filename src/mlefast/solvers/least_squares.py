@@ -8,7 +8,6 @@ that matters, passes with the residuals at the new point correct it (iterative r
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import numpy as np
@@ -41,7 +40,7 @@ def least_squares(
         if hessian is not None and _rounding(objective, moments, step, information.condition) <= 0.1 * tol:
             there = objective.predict(moments, step)
             information = information.times((curvature / there.scale) ** 2)
-            params, moments, before = params + step, dataclasses.replace(there, hessian=None), distance
+            params, moments, before = params + step, there._replace(hessian=None), distance
             continue
         params, before = params + step, distance
         there = objective.moments(params, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,7 @@ _LONGEST = 1e150  # of the parts of a step, whose squares are numbers
 _MOST_KEPT = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Iteration:
+class Iteration(NamedTuple):
     """The state after a pass, for a progress report.
 
     `step` is the norm of the last change of the parameters in standard errors (NaN at first); `distance` is an upper
@@ -44,7 +43,8 @@ class Trace:
 
     def add(self, iteration: Iteration) -> None:
         """Keep an iteration, and hand it on to whom the user wants to be told."""
-        plain = replace(iteration, passes=float(iteration.passes))  # without its parts, which would be kept as well
+        passes = float(iteration.passes)  # without its parts, which would be kept as well
+        plain = Iteration(passes, iteration.nll, iteration.step, iteration.distance)
         if self._count % self._stride == 0:
             self._iterations.append(plain)
         if len(self._iterations) >= _MOST_KEPT:
@@ -63,8 +63,7 @@ class Trace:
         return (*self._iterations, self._last)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Expansion:
+class Expansion(NamedTuple):
     """The second order at a point: the information and the Newton step -H^-1 g, both from one pass there.
 
     What is proved from a step and its information needs exactly that; neither may come from a point nearby.
@@ -76,8 +75,7 @@ class Expansion:
     precision: Precision
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Solution:
+class Solution(NamedTuple):
     """The last point, what a pass found there, and the expansion at it or so near that the standard errors of the
     information are those of the last point to 1e-6 (relative).
     """
@@ -106,6 +104,6 @@ def information_of(objective: Objective, moments: Moments) -> Information:
 def decrement(information: Information, gradient: Vector) -> tuple[Vector, float]:
     """The Newton step -H^-1 g and the decrement sqrt(g' H^-1 g)."""
     with np.errstate(over="ignore", invalid="ignore"):
-        step = np.clip(-information.solve(gradient), -_LONGEST, _LONGEST)
+        step = np.maximum(np.minimum(-information.solve(gradient), _LONGEST), -_LONGEST)
         square = -float(gradient @ step)
     return step, math.inf if math.isnan(square) else math.sqrt(max(0.0, square))

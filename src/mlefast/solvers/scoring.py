@@ -10,13 +10,11 @@ longer of both steps.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mlefast.objective import Information, Moments, RowsObjective, Vector
 
@@ -44,8 +42,7 @@ class Scored(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Scoring:
+class Scoring(NamedTuple):
     """Where the steps end: the solution, whose gradient is that with the penalty, and the penalised NLL there."""
 
     solution: Solution
@@ -84,7 +81,7 @@ def scoring(
                 moved = moved or _descend(objective, params, direction, gradient, total, information)
         if moved is None:
             expansion = Expansion(params, information, plain, "double")
-            there = dataclasses.replace(moments, gradient=gradient)
+            there = moments._replace(gradient=gradient)
             return Scoring(Solution(params, there, expansion, distance, iterations, converged), total)
         before, slopes = params, gradient
         params, moments, information = moved

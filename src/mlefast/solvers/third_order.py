@@ -12,6 +12,7 @@ being good: the next pass, over all rows, judges.
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import numpy as np
 
@@ -32,16 +33,19 @@ class ThirdOrder:
     def __init__(self, objective: Objective) -> None:
         """The sample is that of the objective."""
         self._objective = objective
-        self._sample = objective.sample(_STRIDE)
         self._last: tuple[Vector, Moments] | None = None
         self.mismatch = 1.0  # of the sample's information, relative: the share of a change that it may get wrong
         least = _STRIDE * max(_LEAST_ROWS, _ROWS_PER_COLUMN * objective.size)
         self.known = objective.convex and not objective.quadratic and objective.rows >= least
 
+    @cached_property
+    def _sample(self) -> Objective:
+        return self._objective.sample(_STRIDE)
+
     def bend(self, expansion: Expansion, length: float, tol: float) -> Vector:
         """The step of the expansion, `length` standard errors long, corrected where that is worth the sample."""
         step, root = expansion.step, math.sqrt(self._objective.rows)
-        known = self.known and expansion.information.kept.all()
+        known = self.known and expansion.information.complete
         if not known or not _NEGLIGIBLE * tol * root < length**2 < (_FAR * root) ** 2:
             return step
         here, there = self._moments(expansion.params), self._sample.moments(expansion.params + step, 2)

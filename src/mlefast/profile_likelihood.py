@@ -24,7 +24,7 @@ from .objective import Information, Moments, RowsObjective, Vector
 from .options import read_number
 from .penalties import Firth
 from .result import Result
-from .solvers import Scored, Scoring, scoring
+from .solvers.scoring import Scored, Scoring, scoring
 
 _TOL = 1e-8  # standard errors
 _SETTLED = 1e-10  # of the quantile that is aimed at
