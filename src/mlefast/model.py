@@ -212,11 +212,15 @@ class Model:
         return np.hstack([self._null_intercept(), self.shape_start()])
 
     def _null_intercept(self) -> float:
-        """The linear predictor of the mean of y, less the mean of the offset; of some y if one step ends the fit."""
-        offset, weights = self.data.offset, self.data.weights
-        mean = float(self.some_y.mean()) if self.likelihood.quadratic else self.data.mean
-        eta = self.likelihood.linear(mean)
-        return eta if offset is None else eta - float(np.average(offset, weights=weights))
+        """The linear predictor of the mean of y, less the mean of the offset."""
+        eta, offset = self.likelihood.linear(self._middle()), self.data.offset
+        return eta if offset is None else eta - float(np.average(offset, weights=self.data.weights))
+
+    def _middle(self) -> float:
+        """The mean of y; of some y if one step ends the fit; their median if a single y could move the mean anywhere."""
+        if self.likelihood.heavy_tails:
+            return float(np.median(self.some_y))
+        return float(self.some_y.mean()) if self.likelihood.quadratic else self.data.mean
 
     def spread(self) -> Vector:
         """How far apart several starts are: as far as y reaches, or a few units of a linear predictor with a link."""

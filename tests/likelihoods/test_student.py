@@ -60,6 +60,18 @@ def test_outliers_pull_little() -> None:
     assert abs(plain.params[0] - 1.0) > 10
 
 
+@pytest.mark.parametrize("outlier", [1e3, -4e5, 1e9, 1e15])
+def test_one_outlier_moves_no_more_than_its_weight_allows(outlier: float) -> None:
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((40, 2))
+    y = x[:, 0] + rng.standard_t(3.0, 40)
+    y[7] = outlier
+    fits = [mlefast.fit(x, y, likelihood=mlefast.StudentT(nu=2), tol=1e-8, multistart=m) for m in (1, 20)]
+    assert all(fit.converged for fit in fits)
+    np.testing.assert_allclose(fits[0].params, fits[1].params, atol=1e-6)
+    assert np.abs(fits[0].params[:3] - [0.0, 1.0, 0.0]).max() < 1.0
+
+
 def test_units_of_the_response() -> None:
     x, y = STACK[:, :3], STACK[:, 3]
     for unit in (1e-8, 1e6):

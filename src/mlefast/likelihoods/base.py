@@ -48,6 +48,7 @@ class Likelihood:
     whole: ClassVar[bool] = False  # whether y are counts, of which few are different
     scale_name: ClassVar[str | None] = None  # of a scale that is profiled out
     covariance: str = "fisher"  # the kind that suits, if the user asks for none
+    heavy_tails: ClassVar[bool] = False  # whether the mean of y says nothing of where y lies
     expects: ClassVar[bool] = False  # whether d2 is linear in y, so that its expectation is d2 at the mean of y
     # whether a maximum always exists, is to be proved from the rows' open sides, or only found to be one nearby
     existence: ClassVar[Literal["always", "to prove", "local"]] = "always"

@@ -54,6 +54,7 @@ class StudentT(Likelihood):
     leaf = "student_t"
     canonical = False
     convex = False
+    heavy_tails = True
     existence = "local"
 
     def __post_init__(self) -> None:
