@@ -15,6 +15,7 @@ import against_numpy
 import break_even
 import calls
 import efficiency
+import inference
 import likelihoods
 import mlefast
 import plots
@@ -50,6 +51,7 @@ PARTS: dict[str, Callable[[], Any]] = {
     "efficiency": efficiency.in_children,
     "numpy": against_numpy.measure,
     "likelihoods": likelihoods.measure,
+    "inference": inference.measure,
 }
 
 

@@ -261,6 +261,22 @@ def solvers_table(raw: Row) -> str:
     return table(header, rows)
 
 
+def inference_table(raw: Row) -> str:
+    """What inference costs."""
+    rows = [
+        (
+            row["case"],
+            milliseconds(row["seconds"]),
+            milliseconds(row["unit"]),
+            f"**{row['seconds'] / row['unit']:.1f}** of order {row['order']}",
+            f"{row['memory']:.0f}",
+        )
+        for row in raw["inference"]
+    ]
+    header = "case | >one call, ms | >one evaluation, ms | >evaluations | >memory above data, MB"
+    return f"{table(header, rows)}\n\nMedians of calls and evaluations of the Bernoulli likelihood, taken in turn."
+
+
 def report(raw: Row) -> str:
     """Everything."""
     sections = [
@@ -269,6 +285,7 @@ def report(raw: Row) -> str:
         ("Every likelihood", likelihoods_table(raw)),
         ("Own likelihoods", own_table(raw)),
         ("Solvers", solvers_table(raw)),
+        ("Inference", inference_table(raw)),
         ("Every case", efficiency_table(raw)),
         ("Instruction sets", instruction_set_table(raw)),
         ("The Hessian of float64 data by products of floats", single_table(raw)),

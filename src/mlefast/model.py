@@ -217,7 +217,7 @@ class Model:
         return eta if offset is None else eta - float(np.average(offset, weights=self.data.weights))
 
     def _middle(self) -> float:
-        """The mean of y; of some y if one step ends the fit; their median if a single y could move the mean anywhere."""
+        """The mean of y; of some y if one step ends the fit; their median if one y could take the mean anywhere."""
         if self.likelihood.heavy_tails:
             return float(np.median(self.some_y))
         return float(self.some_y.mean()) if self.likelihood.quadratic else self.data.mean
