@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .again import FittedRows
-from .data import Design, read_design
+from .data import MemoryDesign, read_design
 from .errors import DataError, OptionError
 from .inference.wald import HypothesisTest, chi_squared
 from .likelihoods import Laplace
@@ -180,7 +180,7 @@ def score_test(
     return chi_squared(max(statistic, 0.0) if math.isfinite(statistic) else np.nan, gained, label)
 
 
-def _side_by_side(design: Design, more: Design) -> Design:
+def _side_by_side(design: MemoryDesign, more: MemoryDesign) -> MemoryDesign:
     """The columns of both, with names that differ."""
     taken, names = set(design.names), []
     for name in more.names:
@@ -188,4 +188,4 @@ def _side_by_side(design: Design, more: Design) -> Design:
             name = f"extra {name}"
         taken.add(name)
         names.append(name)
-    return Design((*design.groups, *more.groups), design.rows, design.columns + more.columns, (*design.names, *names))
+    return design.beside(more, tuple(names))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlefast.data import Column, Design, counted, exposed, group_columns, read_design, read_vector, read_weights
+from mlefast.data import Column, MemoryDesign, counted, exposed, group_columns, read_design, read_vector, read_weights
 from mlefast.data.design import require_distinct
 from mlefast.data.files import require_columns
 from mlefast.data.missing import first_rows, missing_values
@@ -56,7 +56,7 @@ class FormulaEncoder:
     offset_name: str | None = None
     exposure_name: str | None = None
 
-    def __call__(self, data: Any) -> Design:
+    def __call__(self, data: Any) -> MemoryDesign:
         """The design of a table that has the columns on the right of the formula; NaN in rows that lack a value."""
         used = _variables(self.spec.formula)
         table = table_of(data, used)

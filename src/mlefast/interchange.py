@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import __version__
-from .data import Design
+from .data import MemoryDesign
 from .errors import DataError, OptionError
 from .inference import Alias, Certificate, Separation
 from .likelihoods import Likelihood, UserLikelihood, find_likelihood
@@ -45,7 +45,7 @@ class UnreadEncoder:
 
     formula: str
 
-    def __call__(self, data: Any) -> Design:
+    def __call__(self, data: Any) -> MemoryDesign:
         """DataError with the remedy."""
         self._refuse()
 

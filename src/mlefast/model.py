@@ -10,16 +10,15 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from mlefast import _core
 from mlefast.errors import DataError
 from mlefast.likelihoods import Categorical, Likelihood, Totals, UserLikelihood
 from mlefast.objective import (
-    BlockRows,
     JeffreysObjective,
     Matrix,
     MemoryObjective,
     Moments,
     RestrictedSoftmax,
+    Rows,
     RowsObjective,
     ShapeObjective,
     SoftmaxObjective,
@@ -65,7 +64,7 @@ class Model:
     @cached_property
     def space(self) -> Standardisation:
         """The coordinates of the coefficients."""
-        return standardise(self.data.design.groups, self.data.design.rows, self.intercept)
+        return standardise(self.data.design, self.intercept)
 
     @property
     def size(self) -> int:
@@ -95,7 +94,6 @@ class Model:
     def _softmax(self, space: Standardisation | None) -> SoftmaxObjective:
         data = self.data
         rows = data.rows(self.likelihood, self.intercept)
-        assert isinstance(rows, _core.Rows)
         kind = SoftmaxObjective if self.barred is None else partial(RestrictedSoftmax, barred=self.barred)
         return kind(
             rows,
@@ -129,9 +127,7 @@ class Model:
         rows = self.data.rows(_EQUAL, intercept, offset=False)
         return self._memory(rows, self.data.design.columns + intercept, self.space, _EQUAL, Totals(self.data.nobs))
 
-    def _objective(
-        self, rows: _core.Rows | BlockRows, size: int, space: Standardisation | None
-    ) -> MemoryObjective | ShapeObjective:
+    def _objective(self, rows: Rows, size: int, space: Standardisation | None) -> MemoryObjective | ShapeObjective:
         likelihood, totals = self.likelihood, self.data.totals
         if not likelihood.estimated:
             return self._memory(rows, size, space, likelihood, totals(likelihood))
@@ -140,7 +136,7 @@ class Model:
 
     def _memory(
         self,
-        rows: _core.Rows | BlockRows,
+        rows: Rows,
         size: int,
         space: Standardisation | None,
         likelihood: Likelihood,
@@ -183,9 +179,7 @@ class Model:
         data, size = self.data, self.size - self.estimated
         present = np.arange(data.design.rows) if data.absent is None else np.flatnonzero(~data.absent)
         index = present[:: max(1, len(present) // _CHECKED_ROWS)]
-        x = np.column_stack(
-            [np.ones((len(index), int(self.intercept))), *(group[index] for group in data.design.groups)]
-        )
+        x = np.column_stack([np.ones((len(index), int(self.intercept))), data.design.take(index)])
         eta = x @ params[:size] + (0.0 if data.offset is None else data.offset[index])
         eta += np.resize(_ASIDE, len(eta))
         likelihood = self.likelihood.at(params[size:].tolist())

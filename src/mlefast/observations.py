@@ -17,6 +17,7 @@ from mlefast.data import (
     Column,
     Design,
     Groups,
+    MemoryDesign,
     exposed,
     missing_rows,
     read_design,
@@ -28,7 +29,7 @@ from mlefast.data import (
 )
 from mlefast.errors import DataError, OptionError
 from mlefast.likelihoods import Categorical, Likelihood, Totals, UserLikelihood, tally
-from mlefast.objective import BlockRows
+from mlefast.objective import Rows, rows_of
 
 from .options import MISSING, WEIGHT_KINDS, require_choice
 
@@ -109,13 +110,16 @@ class Observations:
         absent = rows if self.absent is None else rows | self.absent
         return replace(self, weights=np.where(absent, 0.0, weights), absent=absent)
 
-    def rows(
-        self, likelihood: Likelihood, intercept: bool, *, columns: bool = True, offset: bool = True
-    ) -> _core.Rows | BlockRows:
+    def rows(self, likelihood: Likelihood, intercept: bool, *, columns: bool = True, offset: bool = True) -> Rows:
         """The rows as the pass reads them, if asked for without the columns of X or without the offset."""
-        groups = self.design.groups if columns else ()
-        kind = BlockRows if isinstance(likelihood, UserLikelihood) and likelihood.in_python else _core.Rows
-        return kind(groups, self.y, self.weights, self.offset if offset else None, intercept)
+        return rows_of(
+            self.design if columns else MemoryDesign((), self.design.rows, 0),
+            self.y,
+            self.weights,
+            self.offset if offset else None,
+            intercept,
+            in_python=isinstance(likelihood, UserLikelihood) and likelihood.in_python,
+        )
 
 
 def observe(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlefast.data import Design, read_design, read_vector
+from mlefast.data import Design, MemoryDesign, read_design, read_vector
 from mlefast.errors import DataError, OptionError
 from mlefast.likelihoods import Categorical
 
@@ -63,7 +63,7 @@ class Change:
     values: Vector | None = None
 
 
-def read_columns(result: Result, X: Any, offset: Any = None) -> tuple[Design, Any]:
+def read_columns(result: Result, X: Any, offset: Any = None) -> tuple[MemoryDesign, Any]:
     """The columns of a fit in what the user gives as X, and the offset for them; DataError if they do not fit."""
     design = read_design(X) if result.encoder is None else result.encoder(X)
     if result.encoder is not None:

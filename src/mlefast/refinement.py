@@ -285,9 +285,7 @@ def _triangle(model: Model, curvature: Callable[[_Block], Vector]) -> tuple[NDAr
         triangle = _reduce(stacked)
         total, blocks = total + float(amount.sum()), blocks + 1
     lengths = np.sqrt(np.square(triangle).sum(axis=0))
-    unit = np.concatenate(
-        [np.full(g.shape[1], np.finfo(g.dtype).eps if g.dtype.kind == "f" else _EPS) for g in model.data.design.groups]
-    )
+    unit = model.data.design.roundoff
     noise = _EPS * lengths
     noise[size - len(unit) :] = unit * (
         lengths[size - len(unit) :] + np.abs(space.centre) * space.scale * math.sqrt(total)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from mlefast.data import Design, counted
+from mlefast.data import MemoryDesign, counted
 from mlefast.inference import Alias, Certificate, Separation
 from mlefast.likelihoods import Likelihood
 from mlefast.objective import Passes
@@ -39,7 +39,7 @@ _APART = 1.5  # ratio of standard errors from which on the variance model is dou
 class Encoder(Protocol):
     """What a fit of a formula keeps to read new tables."""
 
-    def __call__(self, data: Any) -> Design:
+    def __call__(self, data: Any) -> MemoryDesign:
         """The columns of a table."""
         ...
 

@@ -15,28 +15,29 @@ from hypothesis.extra import numpy as hnp
 
 import mlefast
 from mlefast import DataError
-from mlefast.data import Design, missing_rows, read_design, require_finite, require_finite_vector
+from mlefast.data import MemoryDesign, missing_rows, read_design, require_finite, require_finite_vector
+from mlefast.data import design as designs
 from mlefast.data import missing as module
 
 NUMBERS = st.sampled_from([0.0, 1.5, -2.0, 1e150, 1e308, -2e150, np.nan, np.inf, -np.inf])
 TABLES = hnp.arrays(np.float64, st.tuples(st.integers(1, 40), st.integers(1, 6)), elements=NUMBERS)
 
 
-def plain(design: Design) -> np.ndarray:
+def plain(design: MemoryDesign) -> np.ndarray:
     return np.hstack([group.astype(float) for group in design.groups])
 
 
-def in_groups(x: np.ndarray, cut: int) -> Design:
+def in_groups(x: np.ndarray, cut: int) -> MemoryDesign:
     """The same columns in two groups of different order and type, with whole numbers between them."""
     whole = np.arange(len(x)).reshape(-1, 1)
     groups = (np.asfortranarray(x[:, :cut]), whole, x[:, cut:].astype(">f8"))
-    return Design(groups, len(x), x.shape[1] + 1, None)
+    return MemoryDesign(groups, len(x), x.shape[1] + 1)
 
 
 @given(x=TABLES, cut=st.integers(0, 6), block=st.integers(1, 30))
 def test_missing_rows_are_those_with_a_nan(x: np.ndarray, cut: int, block: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_BLOCK_ELEMENTS", block)
+        patch.setattr(designs, "_SEARCHED_ELEMENTS", block)
         np.testing.assert_array_equal(missing_rows(in_groups(x, cut)), [any(v != v for v in row) for row in x])
 
 

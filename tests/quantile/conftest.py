@@ -41,7 +41,7 @@ def draw(kind, rng, n, p):
 def make_objective(x, y, quantile=0.5, weights=None, intercept=True, threads=1):
     """The objective of a quantile regression, and its coordinates."""
     design = read_design(x)
-    space = standardise(design.groups, design.rows, intercept)
+    space = standardise(design, intercept)
     objective = MemoryPiecewise(
         design, np.asarray(y, dtype=float), weights=weights, space=space, quantile=quantile, threads=threads
     )

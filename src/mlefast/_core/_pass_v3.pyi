@@ -11,6 +11,8 @@ REPLICATES: int
 class Leaf:
     def __init__(self, source: str | int, shape: Sequence[float] = ()) -> None: ...
 
+class Sums: ...
+
 class Rows:
     def __init__(
         self,
@@ -19,6 +21,8 @@ class Rows:
         weights: NDArray[Any] | None,
         offset: NDArray[Any] | None,
         intercept: bool,
+        first: int = 0,
+        whole: int | None = None,
     ) -> None: ...
     def standardise(self, centre: NDArray[np.float64], scale: NDArray[np.float64]) -> None: ...
     def evaluate(
@@ -28,6 +32,7 @@ class Rows:
         order: int,
         threads: int,
         single: bool = False,
+        before: Any = None,
     ) -> tuple[float, NDArray[np.float64] | None, NDArray[np.float64] | None, bool, float]: ...
     def scores(
         self,
@@ -37,12 +42,13 @@ class Rows:
         inverse: NDArray[np.float64] | None = None,
         power: int = 0,
         counted: bool = True,
+        before: Any = None,
     ) -> tuple[NDArray[np.float64], bool]: ...
     def leverages(
         self, params: NDArray[np.float64], leaf: Leaf, threads: int, inverse: NDArray[np.float64]
     ) -> NDArray[np.float64]: ...
     def prior_slopes(
-        self, params: NDArray[np.float64], leaf: Leaf, threads: int, inverse: NDArray[np.float64]
+        self, params: NDArray[np.float64], leaf: Leaf, threads: int, inverse: NDArray[np.float64], before: Any = None
     ) -> NDArray[np.float64]: ...
     def scan(
         self, params: NDArray[np.float64], direction: NDArray[np.float64], leaf: Leaf, threads: int
@@ -53,10 +59,10 @@ class Rows:
 class Softmax:
     def __init__(self, rows: Rows, classes: int) -> None: ...
     def evaluate(
-        self, params: NDArray[np.float64], order: int, threads: int, single: bool = False
+        self, params: NDArray[np.float64], order: int, threads: int, single: bool = False, before: Any = None
     ) -> tuple[float, NDArray[np.float64] | None, NDArray[np.float64] | None, bool]: ...
     def scores(
-        self, params: NDArray[np.float64], threads: int, counted: bool = True
+        self, params: NDArray[np.float64], threads: int, counted: bool = True, before: Any = None
     ) -> tuple[NDArray[np.float64], bool]: ...
     def times(
         self, params: NDArray[np.float64], direction: NDArray[np.float64], threads: int

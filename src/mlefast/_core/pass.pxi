@@ -176,6 +176,10 @@ cdef void fold(const tree *t, double *total) noexcept nogil:
                 started = True
 
 
+cdef int64_t block_count(int64_t rows) noexcept nogil:
+    return (rows + BLOCK_ROWS - 1) // BLOCK_ROWS
+
+
 cdef int level_count(int64_t blocks) noexcept nogil:
     cdef int levels = 1
     while blocks > 1:
@@ -204,6 +208,15 @@ cdef workspace workspace_at(const question *q, double *memory) noexcept nogil:
 cdef void clear_tile(const question *q, double *memory) noexcept nogil:
     """Lanes of a tile beyond the last column are read but never written."""
     memset(memory, 0, q.x.panels * tile_panel_stride(tile_rows(q)) * sizeof(double))
+
+
+# Rows that are a part of a whole, which begins a block there.
+cdef struct extent:
+    int64_t first, whole
+
+
+cdef bint is_last(int64_t rows, const extent *where) noexcept nogil:
+    return where.first + rows == where.whole
 
 
 # What is summed over the blocks: the sums of rows [first, first + rows) are added to `sums`, `size` doubles that are
@@ -265,27 +278,83 @@ cdef void predict_block(const question *q, int64_t block, double *memory, double
     predict_rows(q, first, min(<int64_t>BLOCK_ROWS, q.x.rows - first), &ws, eta + first)
 
 
-cdef int by_rows(const job *work, int threads, double *total) except -1:
-    """Each thread evaluates whole subtrees of blocks. Writes the sums of all rows to `total`."""
-    cdef int64_t size = work.size, blocks = (work.rows + BLOCK_ROWS - 1) // BLOCK_ROWS
+cdef class Sums:
+    """The sums over rows that come one part after the other, as far as they have been read."""
+
+    cdef double *memory
+    cdef double *total      # room for the sums of all rows, and the Hessian that is summed in place, if there is one
+    cdef tree rows          # of the blocks so far,
+    cdef tree hessians      # and of the Hessians that were summed in place
+    cdef int64_t size, shared
+
+    def __dealloc__(self):
+        free(self.memory)
+
+    cdef int64_t in_rows(self) noexcept:
+        """Doubles that the tree of blocks sums up: all but a Hessian that is summed in place."""
+        return self.size - self.shared
+
+    cdef double *finish(self) noexcept:
+        """The sums of all rows."""
+        fold(&self.rows, self.total)
+        if self.hessians.occupied:
+            fold(&self.hessians, self.total + self.in_rows())
+        return self.total
+
+
+cdef Sums start_sums(int64_t size, int64_t shared, int64_t rows):
+    """Room for `size` sums over so many rows, the last `shared` of which are a Hessian that is summed in place."""
+    cdef Sums sums = Sums.__new__(Sums)
+    cdef int64_t blocks = block_count(rows), hessians = (blocks + (1 << SHARED_TREE) - 1) >> SHARED_TREE
+    cdef int64_t doubles = level_count(blocks) * (size - shared)
+    if hessians > 1:
+        doubles += level_count(hessians) * shared
+    sums.memory = <double *>malloc((round_up(size) + doubles + 8) * sizeof(double))
+    if sums.memory == NULL:
+        raise MemoryError("not enough memory for %d sums over the rows" % size)
+    sums.size = size
+    sums.shared = shared
+    sums.total = aligned(sums.memory)
+    memset(sums.total, 0, size * sizeof(double))
+    sums.rows.levels = sums.total + round_up(size)
+    sums.rows.size = size - shared
+    sums.rows.occupied = 0
+    sums.hessians.levels = sums.rows.levels + level_count(blocks) * (size - shared)
+    sums.hessians.size = shared
+    sums.hessians.occupied = 0
+    return sums
+
+
+cdef Sums continue_sums(Sums before, int64_t size, int64_t shared, const extent *where):
+    """The sums of the rows before a part, which it adds to."""
+    if before is None:
+        if where.first > 0:
+            raise ValueError("rows from %d on need the sums of those before them" % where.first)
+        return start_sums(size, shared, where.whole)
+    if before.size != size or before.shared != shared:
+        raise ValueError("the rows before were asked another question")
+    return before
+
+
+cdef int by_rows(const job *work, int threads, const extent *where, Sums sums) except -1:
+    """Each thread evaluates whole subtrees of blocks."""
+    cdef int64_t size = work.size, blocks = block_count(work.rows), first = where.first // BLOCK_ROWS
     cdef int64_t wave = max(<int64_t>1, min(blocks, <int64_t>(WAVE_WORK / (BLOCK_ROWS * work.cost))))
     cdef int64_t chunk_blocks = 1, chunks, chunk, start, begin
-    cdef int chunk_level = 0, levels = level_count(blocks), thread = 0
-    while wave // chunk_blocks > max(4 * threads, min(CHUNKS, PARTIALS // size)):
+    # a subtree must be one of the whole: what begins or ends within it does not hold it
+    cdef int64_t edges = first if is_last(work.rows, where) else first | blocks
+    cdef int chunk_level = 0, thread = 0
+    while wave // chunk_blocks > max(4 * threads, min(CHUNKS, PARTIALS // size)) and not edges & chunk_blocks:
         chunk_blocks *= 2
         chunk_level += 1
     chunks = (wave + chunk_blocks - 1) // chunk_blocks
     wave = chunks * chunk_blocks
     cdef int64_t private = round_up(work.workspace + (2 + chunk_level + 1) * size)
-    cdef double *memory = <double *>malloc((threads * private + (chunks + levels + 1) * size + 8) * sizeof(double))
+    cdef double *memory = <double *>malloc((threads * private + chunks * size + 8) * sizeof(double))
     if memory == NULL:
         raise MemoryError("not enough memory for the partial sums of the threads")
     cdef double *workspaces = aligned(memory)
     cdef double *parts = workspaces + threads * private
-    cdef tree t
-    t.levels = parts + chunks * size
-    t.size = size
-    t.occupied = 0
     for thread in range(threads):
         memset(workspaces + thread * private, 0, work.workspace * sizeof(double))
     try:
@@ -303,19 +372,18 @@ cdef int by_rows(const job *work, int threads, double *total) except -1:
                         evaluate_blocks(work, begin, min(begin + chunk_blocks, blocks), workspaces + thread * private,
                                         parts + chunk * size)
             for chunk in range(chunks):
-                push(&t, parts + chunk * size, chunk_level)
+                push(&sums.rows, parts + chunk * size, chunk_level)
             if start + wave < blocks:
                 PyErr_CheckSignals()
-        fold(&t, total)
     finally:
         free(memory)
     return 0
 
 
-cdef bint shares_columns(const question *q) noexcept nogil:
-    """Whether the threads share one Hessian; the shape of the data decides, not the number of threads."""
+cdef bint shares_columns(const question *q, int64_t whole) noexcept nogil:
+    """Whether the threads share one Hessian; the shape of the whole data decides, not the number of threads."""
     return q.order == 2 and (q.x.width >= VERY_WIDE
-                             or (q.x.width >= WIDE and q.x.rows < <int64_t>FEW_BLOCKS * BLOCK_ROWS))
+                             or (q.x.width >= WIDE and whole < <int64_t>FEW_BLOCKS * BLOCK_ROWS))
 
 
 cdef double cost_per_row(const question *q) noexcept nogil:
@@ -361,10 +429,10 @@ cdef int64_t make_parts(const question *q, int64_t edge, hessian_part *parts) no
     return count
 
 
-cdef int by_columns(const question *q, int threads, double *total) except -1:
-    """All threads work on one block at a time and on one Hessian. Writes the sums of all rows to `total`."""
-    cdef int64_t n = q.x.rows, panels = q.x.panels, blocks = (n + BLOCK_ROWS - 1) // BLOCK_ROWS
-    cdef int64_t sums = sums_size(panels), entries = panels * PANEL * q.stride
+cdef int by_columns(const question *q, int threads, const extent *where, Sums total) except -1:
+    """All threads work on one block at a time and on one Hessian."""
+    cdef int64_t n = q.x.rows, panels = q.x.panels, blocks = block_count(n)
+    cdef int64_t sums = sums_size(panels)
     cdef int thread = 0
     cdef int64_t block_tiles = BLOCK_ROWS // SHARED_ROWS, stride = tile_panel_stride(BLOCK_ROWS)
     cdef int64_t edge = SHARED_EDGE
@@ -372,11 +440,9 @@ cdef int by_columns(const question *q, int threads, double *total) except -1:
         edge //= 2
     cdef int64_t part_count = make_parts(q, edge, NULL), part
     cdef hessian_part *parts = <hessian_part *>malloc(part_count * sizeof(hessian_part))
-    cdef int64_t hessians = (blocks + (1 << SHARED_TREE) - 1) >> SHARED_TREE
     cdef int64_t tile_size = panels * stride
     cdef int64_t size = (tile_size + round_up(ROW_VECTORS * BLOCK_ROWS) + block_tiles * sums + threads * strip_size()
-                         + (level_count(blocks) + 1) * sums + (level_count(hessians) * entries if hessians > 1 else 0)
-                         + ((tile_size + 1) // 2 if q.single else 0) + 64)
+                         + sums + ((tile_size + 1) // 2 if q.single else 0) + 64)
     cdef double *memory = <double *>malloc(size * sizeof(double))
     if memory == NULL or parts == NULL:
         free(parts)
@@ -391,15 +457,10 @@ cdef int by_columns(const question *q, int threads, double *total) except -1:
     cdef double *tile_sums = vectors + ROW_VECTORS * BLOCK_ROWS
     cdef double *strips = aligned(tile_sums + block_tiles * sums)
     cdef double *block_sums = strips + threads * strip_size()
-    cdef double *hessian = total + sums
+    cdef double *hessian = total.total + sums
+    cdef tree *row_tree = &total.rows
+    cdef tree *hessian_tree = &total.hessians
     cdef row_vectors v = row_vectors_at(vectors, BLOCK_ROWS)
-    cdef tree row_tree, hessian_tree
-    row_tree.levels = block_sums + sums
-    row_tree.size = sums
-    row_tree.occupied = 0
-    hessian_tree.levels = row_tree.levels + level_count(blocks) * sums
-    hessian_tree.size = entries
-    hessian_tree.occupied = 0
     cdef int64_t block = 0, first = 0, rows = 0, padded_rows = 0, tiles = 0, t, wave, start, stop
     cdef double work = <double>BLOCK_ROWS * cost_per_row(q)
     wave = max(<int64_t>1, <int64_t>(WAVE_WORK / work))
@@ -424,19 +485,22 @@ cdef int by_columns(const question *q, int threads, double *total) except -1:
                         evaluate_part(q, padded_rows, tile, groups, &v, parts + part, strips + thread * strip_size(),
                                       block_sums + HEADER, hessian)
                     for t in prange(1):
-                        push(&row_tree, block_sums, 0)
-                        if hessians > 1 and ((block + 1) % (1 << SHARED_TREE) == 0 or block + 1 == blocks):
-                            push(&hessian_tree, hessian, 0)
-                            memset(hessian, 0, entries * sizeof(double))
+                        push(row_tree, block_sums, 0)
+                        push_hessian(hessian_tree, hessian, where, block)
             if start + wave < blocks:
                 PyErr_CheckSignals()
-        fold(&row_tree, total)
-        if hessians > 1:
-            fold(&hessian_tree, hessian)
     finally:
         free(memory)
         free(parts)
     return 0
+
+
+cdef void push_hessian(tree *hessians, double *hessian, const extent *where, int64_t block) noexcept nogil:
+    """After a block: the Hessian that was summed in place, if it is complete and not the only one, into its tree."""
+    cdef int64_t done = where.first // BLOCK_ROWS + block + 1, blocks = block_count(where.whole)
+    if blocks > (1 << SHARED_TREE) and (done % (1 << SHARED_TREE) == 0 or done == blocks):
+        push(hessians, hessian, 0)
+        memset(hessian, 0, hessians.size * sizeof(double))
 
 
 cdef void evaluate_tile_at(const question *q, int64_t block_first, int64_t done, int rows, double *tile, float *groups,

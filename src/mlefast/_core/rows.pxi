@@ -62,7 +62,12 @@ cdef class Leaf:
 
 
 cdef class Rows:
-    """Rows of data where they lie: column groups of X, y, weights and offset, held by the buffer protocol."""
+    """Rows of data where they lie: column groups of X, y, weights and offset, held by the buffer protocol.
+
+    They may be a part of `whole` rows, those from `first` on. Parts but the last have whole blocks, and what is summed
+    over the rows is asked of one part after the other: `before` is what the part before returned, and is used up; the
+    last part returns the answer, to the bit that of all rows at once.
+    """
 
     cdef Py_buffer *views
     cdef int view_count
@@ -70,10 +75,11 @@ cdef class Rows:
     cdef int32_t *kinds
     cdef double *affine
     cdef int64_t n, p
+    cdef extent where
     cdef bint intercept, has_weights, has_offset
     cdef object keep
 
-    def __cinit__(self, groups, y, weights, offset, bint intercept):
+    def __cinit__(self, groups, y, weights, offset, bint intercept, int64_t first=0, whole=None):
         cdef Py_ssize_t count = len(groups) + 3, j
         cdef Py_buffer *view
         cdef object group
@@ -97,6 +103,10 @@ cdef class Rows:
         if self.has_offset:
             self.acquire(offset, 1)
         self.fill_columns(len(groups))
+        self.where.first = first
+        self.where.whole = self.n if whole is None else whole
+        if first % BLOCK_ROWS or (self.n % BLOCK_ROWS and not is_last(self.n, &self.where)):
+            raise ValueError("parts must have whole blocks of %d rows" % BLOCK_ROWS)
         self.allocate_affine()
         for j in range(self.p):
             self.affine[j] = 1.0
@@ -189,7 +199,7 @@ cdef class Rows:
         cdef double most = self.n * cost_per_row(q) / THREAD_WORK
         if most < threads:
             threads = <int>most
-        if not shares_columns(q):
+        if not shares_columns(q, self.where.whole):
             threads = <int>min(<int64_t>threads, (self.n + BLOCK_ROWS - 1) // BLOCK_ROWS)
         return max(threads, 1)
 
@@ -202,7 +212,8 @@ cdef class Rows:
             memory[j] = params[j + self.intercept]
         return memory
 
-    def evaluate(self, const double[::1] params, Leaf leaf not None, int order, int threads, bint single=False):
+    def evaluate(self, const double[::1] params, Leaf leaf not None, int order, int threads, bint single=False,
+                 Sums before=None):
         """(nll, gradient or None, Hessian or None, whether all is finite, reach) in one pass over the rows.
 
         The reach is the sum of 1 / (w d2), from order 1 on.
@@ -211,10 +222,10 @@ cdef class Rows:
         if not 0 <= order <= 2:
             raise ValueError("no such order")
         self.ask(&q, leaf, order, single)
-        return self.answer(&q, params, threads)
+        return self.answer(&q, params, threads, before)
 
     def scores(self, const double[::1] params, Leaf leaf not None, int threads, inverse=None, int power=0,
-               bint counted=True):
+               bint counted=True, Sums before=None):
         """(the sum of the outer products of the rows' scores, whether all is finite) in one pass.
 
         X' diag(w d1^2 / (1 - h)^power) X with h = d2 |A'x|^2 where weights count rows; else X' diag(w^2 d1^2 /
@@ -228,8 +239,8 @@ cdef class Rows:
         q.power = power
         q.counted = counted
         kept = self.whiten(&q, inverse) if power > 0 else None
-        _, _, products, finite, _ = self.answer(&q, params, threads)
-        return products, finite
+        answer = self.answer(&q, params, threads, before)
+        return answer if isinstance(answer, Sums) else (answer[2], answer[3])
 
     def leverages(self, const double[::1] params, Leaf leaf not None, int threads, inverse not None):
         """w d2 |A'x|^2 of every row; absent rows have 0."""
@@ -240,10 +251,11 @@ cdef class Rows:
         kept = self.whiten(&q, inverse)
         if self.n > 0:
             q.leverages = &view[0]
-            self.answer(&q, params, threads)
+            self.add(&q, params, threads, start_sums(self.sums(&q), 0, self.n))
         return leverages
 
-    def prior_slopes(self, const double[::1] params, Leaf leaf not None, int threads, inverse not None):
+    def prior_slopes(self, const double[::1] params, Leaf leaf not None, int threads, inverse not None,
+                     Sums before=None):
         """The sum of w d3 |A'x|^2 x in one pass: minus twice the gradient of -log det I / 2, where A A' = I^-1."""
         cdef question q
         if leaf.third == NULL:
@@ -251,7 +263,8 @@ cdef class Rows:
         self.ask(&q, leaf, 1, False)
         q.summand = PRIOR
         kept = self.whiten(&q, inverse)
-        return self.answer(&q, params, threads)[1]
+        answer = self.answer(&q, params, threads, before)
+        return answer if isinstance(answer, Sums) else answer[1]
 
     cdef object whiten(self, question *q, inverse):
         """The matrix A into the question, as strips; returns who owns them."""
@@ -278,30 +291,43 @@ cdef class Rows:
         q.inverse.stride = (self.p + 1) * width
         return memory, lengths
 
-    cdef object answer(self, question *q, const double[::1] params, int threads):
+    cdef int64_t sums(self, const question *q) noexcept:
+        """How many sums over the rows there are."""
+        return sums_size(q.x.panels) + (q.x.panels * PANEL * q.stride if q.order == 2 else 0)
+
+    cdef object answer(self, question *q, const double[::1] params, int threads, Sums before):
+        """The answer from these rows and those before them, or the sums so far if others follow."""
+        cdef int64_t size = self.sums(q), shared = 0
+        if shares_columns(q, self.where.whole):
+            shared = size - sums_size(q.x.panels)
+        cdef Sums sums = continue_sums(before, size, shared, &self.where)
+        self.add(q, params, threads, sums)
+        if not is_last(self.n, &self.where):
+            return sums
+        cdef double *total = sums.finish()
+        gradient = self.gradient(total) if q.order > 0 else None
+        hessian = self.hessian(total, q) if q.order > 1 else None
+        return total[NLL], gradient, hessian, self.finite(total, q), total[REACH]
+
+    cdef int add(self, question *q, const double[::1] params, int threads, Sums sums) except -1:
+        """Add the sums of these rows to those before them."""
         cdef job work
         if params.shape[0] != self.p + self.intercept:
             raise ValueError("params must have %d elements" % (self.p + self.intercept))
-        cdef int64_t sums = sums_size(q.x.panels), padded = q.x.panels * PANEL
-        cdef int64_t size = sums + (padded * q.stride if q.order == 2 else 0)
-        cdef double *memory = <double *>malloc((size + padded + 16) * sizeof(double))
+        cdef double *memory = <double *>malloc((q.x.panels * PANEL + 8) * sizeof(double))
         if memory == NULL:
-            raise MemoryError("not enough memory for the Hessian of %d columns" % self.p)
-        cdef double *total = aligned(memory)
+            raise MemoryError()
         threads = self.team(q, threads)
         try:
-            q.b = self.pad_params(params, q, total + round_up(size))
-            memset(total, 0, size * sizeof(double))
-            if shares_columns(q):
-                by_columns(q, threads, total)
+            q.b = self.pad_params(params, q, aligned(memory))
+            if sums.shared > 0:
+                by_columns(q, threads, &self.where, sums)
             else:
-                work = question_job(q, size)
-                by_rows(&work, threads, total)
-            gradient = self.gradient(total) if q.order > 0 else None
-            hessian = self.hessian(total, q) if q.order > 1 else None
-            return total[NLL], gradient, hessian, self.finite(total, q), total[REACH]
+                work = question_job(q, sums.size)
+                by_rows(&work, threads, &self.where, sums)
         finally:
             free(memory)
+        return 0
 
     cdef bint finite(self, const double *total, const question *q) noexcept:
         """Whether every eta and every number of the answer is finite: 0 times anything else is NaN."""
@@ -439,6 +465,8 @@ cdef class Rows:
             raise MemoryError()
         part.keep = self
         part.n = (self.n + step - 1) // step
+        part.where.first = 0
+        part.where.whole = part.n
         part.p = self.p
         PyMem_Free(part.affine)
         part.allocate_affine()

@@ -70,31 +70,24 @@ cdef job softmax_job(const softmax_question *s, block_function evaluate) noexcep
     return work
 
 
-cdef int softmax_by_pairs(const softmax_question *s, int threads, double *total) except -1:
-    """All threads work on one block at a time and on one Hessian. Writes the sums of all rows to `total`."""
+cdef int softmax_by_pairs(const softmax_question *s, int threads, const extent *where, Sums total) except -1:
+    """All threads work on one block at a time and on one Hessian."""
     cdef job work = softmax_job(s, evaluate_softmax)
-    cdef int64_t n = s.q.x.rows, blocks = (n + BLOCK_ROWS - 1) // BLOCK_ROWS
+    cdef int64_t n = s.q.x.rows, blocks = block_count(n)
     cdef int64_t block_tiles = BLOCK_ROWS // SHARED_ROWS, pairs = class_pairs(s.classes), size = pair_size(s)
     cdef int64_t sums = HEADER + softmax_gradient_size(s), scratch_size = round_up(softmax_scratch_size())
-    cdef int64_t tile_size = round_up(softmax_tile_size(s, BLOCK_ROWS)), entries = pairs * size
-    cdef int64_t hessians = (blocks + (1 << SHARED_TREE) - 1) >> SHARED_TREE
-    cdef int64_t doubles = (tile_size + threads * scratch_size + (block_tiles + level_count(blocks)) * sums
-                            + (level_count(hessians) * entries if hessians > 1 else 0) + 8)
+    cdef int64_t tile_size = round_up(softmax_tile_size(s, BLOCK_ROWS))
+    cdef int64_t doubles = tile_size + threads * scratch_size + block_tiles * sums + 8
     cdef double *memory = <double *>malloc(doubles * sizeof(double))
     if memory == NULL:
         raise MemoryError("not enough memory for the Hessian of %d classes" % (s.classes + 1))
     cdef double *tile_memory = aligned(memory)
     cdef double *scratches = tile_memory + tile_size
     cdef double *tile_sums = scratches + threads * scratch_size
-    cdef double *hessian = total + sums
+    cdef double *hessian = total.total + sums
+    cdef tree *row_tree = &total.rows
+    cdef tree *hessian_tree = &total.hessians
     cdef softmax_tile tile = softmax_tile_at(s, BLOCK_ROWS, tile_memory)
-    cdef tree row_tree, hessian_tree
-    row_tree.levels = tile_sums + block_tiles * sums
-    row_tree.size = sums
-    row_tree.occupied = 0
-    hessian_tree.levels = row_tree.levels + level_count(blocks) * sums
-    hessian_tree.size = entries
-    hessian_tree.occupied = 0
     memset(tile_memory, 0, tile_size * sizeof(double))  # lanes beyond the last column are read but never written
     cdef int thread = 0
     cdef int64_t block = 0, first = 0, rows = 0, tiles = 0, t, pair, start, stop
@@ -115,15 +108,10 @@ cdef int softmax_by_pairs(const softmax_question *s, int threads, double *total)
                         softmax_pair(s, pair, rows, &tile, scratches + thread * scratch_size, hessian + pair * size)
                     for t in prange(1):
                         add_later_tiles(tile_sums, tiles, sums)
-                        push(&row_tree, tile_sums, 0)
-                        if hessians > 1 and ((block + 1) % (1 << SHARED_TREE) == 0 or block + 1 == blocks):
-                            push(&hessian_tree, hessian, 0)
-                            memset(hessian, 0, entries * sizeof(double))
+                        push(row_tree, tile_sums, 0)
+                        push_hessian(hessian_tree, hessian, where, block)
             if start + wave < blocks:
                 PyErr_CheckSignals()
-        fold(&row_tree, total)
-        if hessians > 1:
-            fold(&hessian_tree, hessian)
     finally:
         free(memory)
     return 0
@@ -207,58 +195,54 @@ cdef class Softmax:
             threads = <int>min(<int64_t>threads, (work.rows + BLOCK_ROWS - 1) // BLOCK_ROWS)
         return max(threads, 1)
 
-    def evaluate(self, const double[:, ::1] params, int order, int threads, bint single=False):
+    def evaluate(self, const double[:, ::1] params, int order, int threads, bint single=False, Sums before=None):
         """(nll, gradient like params or None, Hessian or None, whether all is finite) in one pass over the rows.
 
         The Hessian's rows and columns are those of the flattened params.
         """
         if not 0 <= order <= 2:
             raise ValueError("no such order")
-        return self.differentiate(params, None, order, threads, single, DERIVATIVES, True)
+        return self.differentiate(params, None, order, threads, single, DERIVATIVES, True, before)
 
-    def scores(self, const double[:, ::1] params, int threads, bint counted=True):
+    def scores(self, const double[:, ::1] params, int threads, bint counted=True, Sums before=None):
         """(the sum of the outer products of the rows' scores, whether all is finite) in one pass over the rows.
 
         A row's score has its weight squared unless weights count rows.
         """
-        _, _, products, finite = self.differentiate(params, None, 2, threads, False, SCORES, counted)
-        return products, finite
+        answer = self.differentiate(params, None, 2, threads, False, SCORES, counted, before)
+        return answer if isinstance(answer, Sums) else answer[2:]
 
     def times(self, const double[:, ::1] params, const double[:, ::1] direction, int threads):
         """(Hessian times the direction, in its shape, whether all is finite) in one pass, without the Hessian."""
         self.require(direction)
-        _, product, _, finite = self.differentiate(params, direction, 1, threads, False, DERIVATIVES, True)
+        _, product, _, finite = self.differentiate(params, direction, 1, threads, False, DERIVATIVES, True, None)
         return product, finite
 
     cdef object differentiate(self, const double[:, ::1] params, const double[:, ::1] direction, int order,
-                              int threads, bint single, summand summand, bint counted):
+                              int threads, bint single, summand summand, bint counted, Sums before):
         cdef softmax_question s
         self.require(params)
         self.ask(&s, order, single)
         s.q.summand = summand
         s.q.counted = counted
-        cdef int64_t padded = self.padded_size()
+        placed = np.empty(3 * self.padded_size() + 1)
+        cdef double[::1] memory = placed
+        self.place(&s, params, direction, &memory[0])
         cdef job work = softmax_job(&s, evaluate_softmax)
-        cdef double *memory = <double *>malloc((work.size + 3 * padded + 24) * sizeof(double))
-        if memory == NULL:
-            raise MemoryError("not enough memory for the Hessian of %d classes" % (self.classes + 1))
-        cdef double *total = aligned(memory)
-        cdef bint by_pairs = softmax_hessian_size(&s) > SHARED_HESSIAN
-        try:
-            self.place(&s, params, direction, total + round_up(work.size))
-            work = softmax_job(&s, evaluate_softmax)
-            threads = self.team(&work, threads, by_pairs)
-            memset(total, 0, work.size * sizeof(double))
-            if by_pairs:
-                softmax_by_pairs(&s, threads, total)
-            else:
-                by_rows(&work, threads, total)
-            gradient = self.gradient(&s, total) if order > 0 else None
-            hessian = self.hessian(&s, total) if order > 1 else None
-            finite = total[FINITE] == 0.0 and is_finite(total, work.size)
-            return total[NLL], gradient, hessian, finite
-        finally:
-            free(memory)
+        cdef int64_t shared = softmax_hessian_size(&s)
+        cdef bint by_pairs = shared > SHARED_HESSIAN
+        cdef Sums sums = continue_sums(before, work.size, shared if by_pairs else 0, &self.rows.where)
+        threads = self.team(&work, threads, by_pairs)
+        if by_pairs:
+            softmax_by_pairs(&s, threads, &self.rows.where, sums)
+        else:
+            by_rows(&work, threads, &self.rows.where, sums)
+        if not is_last(self.rows.n, &self.rows.where):
+            return sums
+        cdef double *total = sums.finish()
+        gradient = self.gradient(&s, total) if order > 0 else None
+        hessian = self.hessian(&s, total) if order > 1 else None
+        return total[NLL], gradient, hessian, total[FINITE] == 0.0 and is_finite(total, work.size)
 
     cdef void place(self, softmax_question *s, const double[:, ::1] params, const double[:, ::1] direction,
                     double *memory) noexcept:

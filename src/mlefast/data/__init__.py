@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Input: what the user has, as columns that the pass reads where they lie."""
 
-from .design import Design, read_design
+from .design import Design, MemoryDesign, read_design
 from .groups import Groups, group_columns, read_groups
 from .missing import LARGEST, counted, missing_rows, require_finite, require_finite_vector
 from .vectors import Column, exposed, read_response, read_vector, read_weights
@@ -11,6 +11,7 @@ __all__ = [
     "Column",
     "Design",
     "Groups",
+    "MemoryDesign",
     "counted",
     "exposed",
     "group_columns",

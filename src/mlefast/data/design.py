@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +15,74 @@ from mlefast.errors import DataError
 
 READABLE = frozenset("?bBhHiIlLqQfd")
 _BLOCK_ELEMENTS = 1 << 20  # a block of rows takes eight megabytes
+_SEARCHED_ELEMENTS = 1 << 17  # keep what a search for gaps needs at a megabyte
+
+
+class Design(Protocol):
+    """Columns of X, wherever they are: what the fit asks of them; what reads all rows reads them in their order."""
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        ...
+
+    @property
+    def columns(self) -> int:
+        """Number of columns."""
+        ...
+
+    @property
+    def given_names(self) -> tuple[str, ...] | None:
+        """The user's names of the columns."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A name per column: the user's, or x1, x2, ..."""
+        ...
+
+    @property
+    def single(self) -> bool:
+        """Whether all numbers are float32."""
+        ...
+
+    @property
+    def roundoff(self) -> NDArray[np.float64]:
+        """The relative error that numbers of each column may have from their type."""
+        ...
+
+    def blocks(self, elements: int = _BLOCK_ELEMENTS) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+        """All rows in float64, about `elements` numbers at a time, and which rows of the design they are."""
+        ...
+
+    def take(self, index: NDArray[np.intp]) -> NDArray[np.float64]:
+        """These rows in float64, of shape (len(index), columns)."""
+        ...
+
+    def every(self, step: int) -> MemoryDesign:
+        """Rows 0, step, 2 step, ..."""
+        ...
+
+    def select(self, kept: NDArray[np.bool_]) -> Design:
+        """Only these columns."""
+        ...
+
+    def missing(self) -> NDArray[np.bool_]:
+        """True for each row in which a column is NaN."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
-class Design:
-    """Columns of X: 2-D arrays side by side, any stride, byte order and numeric type, never copies of the user's."""
+class MemoryDesign:
+    """Columns in memory: 2-D arrays side by side, any stride, byte order and numeric type, never copies of the user's.
+
+    `groups`, the arrays, are for the pass; everybody else asks as of any other `Design`.
+    """
 
     groups: tuple[NDArray[Any], ...]
     rows: int
     columns: int
-    given_names: tuple[str, ...] | None
+    given_names: tuple[str, ...] | None = None
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -36,39 +94,81 @@ class Design:
         """Whether all numbers are float32."""
         return self.columns > 0 and all(group.dtype.char == "f" for group in self.groups)
 
-    def blocks(self, step: int = 1, elements: int = _BLOCK_ELEMENTS) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-        """Every step-th row in float64, about `elements` numbers at a time, and which rows of the design they are."""
+    @property
+    def roundoff(self) -> NDArray[np.float64]:
+        """The relative error that numbers of each column may have from their type."""
+        return np.concatenate(
+            [np.empty(0), *(np.full(g.shape[1], np.finfo(_float_type(g.dtype)).eps) for g in self.groups)]
+        )
+
+    def blocks(self, elements: int = _BLOCK_ELEMENTS) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+        """All rows in float64, about `elements` numbers at a time, and which rows of the design they are."""
         rows = max(1, elements // max(1, self.columns))
-        for first in range(0, self.rows, rows * step):
-            part = slice(first, min(first + rows * step, self.rows), step)
-            block = np.empty((len(range(self.rows)[part]), self.columns))
-            position = 0
-            for group in self.groups:
-                block[:, position : position + group.shape[1]] = group[part]
-                position += group.shape[1]
-            yield part, block
+        for first in range(0, self.rows, rows):
+            part = slice(first, min(first + rows, self.rows))
+            yield part, self.take(part)
+
+    def take(self, index: NDArray[np.intp] | slice) -> NDArray[np.float64]:
+        """These rows in float64, of shape (len(index), columns)."""
+        count = len(range(self.rows)[index]) if isinstance(index, slice) else len(index)
+        block = np.empty((count, self.columns))
+        position = 0
+        for group in self.groups:
+            block[:, position : position + group.shape[1]] = group[index]
+            position += group.shape[1]
+        return block
+
+    def every(self, step: int) -> MemoryDesign:
+        """Rows 0, step, 2 step, ..., where they lie."""
+        return replace(self, groups=tuple(group[::step] for group in self.groups), rows=-(-self.rows // step))
+
+    def missing(self) -> NDArray[np.bool_]:
+        """True for each row in which a column is NaN."""
+        missing = np.zeros(self.rows, dtype=np.bool_)
+        floats = tuple(group for group in self.groups if group.dtype.kind == "f")
+        part = replace(self, groups=floats, columns=sum(group.shape[1] for group in floats))
+        for rows, block in part.blocks(_SEARCHED_ELEMENTS) if floats else ():
+            missing[rows] = np.isnan(block).any(axis=1)
+        return missing
+
+    def select(self, kept: NDArray[np.bool_]) -> MemoryDesign:
+        """Only these columns, where they lie."""
+        groups, position = [], 0
+        for group in self.groups:
+            part = kept[position : position + group.shape[1]]
+            position += group.shape[1]
+            groups += [group] if part.all() else [group[:, j : j + 1] for j in np.flatnonzero(part)]
+        return MemoryDesign(tuple(groups), self.rows, int(kept.sum()))
+
+    def beside(self, more: MemoryDesign, names: tuple[str, ...]) -> MemoryDesign:
+        """These columns and then those of another design of the same rows, with new names for the latter."""
+        return MemoryDesign((*self.groups, *more.groups), self.rows, self.columns + more.columns, (*self.names, *names))
 
 
-def read_design(x: Any, names: Sequence[str] | None = None) -> Design:
+def _float_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return dtype if dtype.kind == "f" else np.dtype(np.float64)
+
+
+def read_design(x: Any, names: Sequence[str] | None = None) -> MemoryDesign:
     """The columns of an array, a data frame, an Arrow table or a list of rows.
 
     Parameters
     ----------
     x : array-like of shape (n, p) or (n,), or a frame of pandas, polars, Arrow or anything with `__arrow_c_stream__`
-        The covariates, numbers or booleans; a Design is one already.
+        The covariates, numbers or booleans; a MemoryDesign is one already.
     names : sequence of str, optional
         Names of the columns; default: the frame's, or x1, x2, ...
 
     Returns
     -------
-    Design
+    MemoryDesign
 
     Raises
     ------
     DataError
         If there are no rows, too many dimensions or columns that are not numbers; the message names the column.
     """
-    if isinstance(x, Design):
+    if isinstance(x, MemoryDesign):
         design = x
     elif type(x) is np.ndarray:
         design = _from_array(x)
@@ -115,24 +215,24 @@ def require_distinct(names: Sequence[str], where: str) -> None:
         raise DataError(f"{where} holds {twice!r} more than once. Give each column a name of its own.")
 
 
-def _renamed(design: Design, names: Sequence[str]) -> Design:
+def _renamed(design: MemoryDesign, names: Sequence[str]) -> MemoryDesign:
     if isinstance(names, str) or not isinstance(names, Iterable):
         raise DataError(f"names={names!r} is not a list. Give one with a name per column.")
     given = tuple(str(name) for name in names)
     if len(given) != design.columns:
         raise DataError(f"names has {len(given)} entries, X has {design.columns} columns. Give one name per column.")
     require_distinct(given, "names")
-    return Design(design.groups, design.rows, design.columns, given)
+    return replace(design, given_names=given)
 
 
-def _from_array(x: NDArray[Any]) -> Design:
+def _from_array(x: NDArray[Any]) -> MemoryDesign:
     if x.ndim == 1:
         x = x[:, np.newaxis]
     if x.ndim != 2:
         raise DataError(f"X has {x.ndim} dimensions; it must have two: rows and columns. Use an array or a data frame.")
     if x.dtype.char not in READABLE:
         raise DataError(f"X has the type {x.dtype}, which is not read. {type_remedy(x.dtype, 'X')}")
-    return Design((x,), x.shape[0], x.shape[1], None)
+    return MemoryDesign((x,), x.shape[0], x.shape[1])
 
 
 def type_remedy(dtype: np.dtype[Any], what: str) -> str:

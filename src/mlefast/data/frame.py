@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mlefast.errors import DataError, MissingPackageError
 
-from .design import READABLE, Design, require_distinct
+from .design import READABLE, MemoryDesign, require_distinct
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -60,13 +60,13 @@ def as_series(values: Any) -> nw.Series[Any] | None:
     return series
 
 
-def frame_columns(frame: Any) -> Design:
-    """The columns of a frame, or a single column, as a Design; DataError names the first that is not numeric."""
+def frame_columns(frame: Any) -> MemoryDesign:
+    """The columns of a frame, or a single column, as a design; DataError names the first that is not numeric."""
     column = as_series(frame)
     if column is not None:
         named = column.name not in (None, "")
         values = column_values(column, f"column {str(column.name)!r}" if named else "X")
-        return Design((values[:, np.newaxis],), len(values), 1, (str(column.name),) if named else None)
+        return MemoryDesign((values[:, np.newaxis],), len(values), 1, (str(column.name),) if named else None)
     table = as_narwhals(frame)
     # by position: narwhals takes a name that is an integer for one
     columns = tuple(table.iter_columns())
@@ -75,7 +75,7 @@ def frame_columns(frame: Any) -> Design:
     groups = tuple(
         column_values(column, f"column {name!r}")[:, np.newaxis] for column, name in zip(columns, names, strict=True)
     )
-    return Design(groups, len(table), len(groups), names)
+    return MemoryDesign(groups, len(table), len(groups), names)
 
 
 def column_values(series: nw.Series[Any], label: str) -> NDArray[Any]:

@@ -19,14 +19,7 @@ from mlefast.errors import DataError
 from .design import Design
 
 LARGEST = np.float64(1e150)  # the square of what is larger overflows; of this type, since float32 cannot hold it
-_BLOCK_ELEMENTS = 1 << 18  # keep what the search needs at a few megabytes
-
-
-def _blocks(array: NDArray[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
-    step = max(1, _BLOCK_ELEMENTS // max(1, array.shape[1]))
-    for first in range(0, array.shape[0], step):
-        rows = slice(first, first + step)
-        yield rows, array[rows]
+_BLOCK_ELEMENTS = 1 << 17  # keep what the search needs at a few megabytes
 
 
 def missing_values(values: NDArray[Any]) -> NDArray[np.bool_]:
@@ -40,11 +33,7 @@ def missing_values(values: NDArray[Any]) -> NDArray[np.bool_]:
 
 def missing_rows(design: Design, *vectors: NDArray[Any] | None) -> NDArray[np.bool_]:
     """True for each row in which a column of X or one of the vectors is missing (NaN or None)."""
-    missing = np.zeros(design.rows, dtype=np.bool_)
-    for group in design.groups:
-        if group.dtype.kind == "f":
-            for rows, block in _blocks(group):
-                missing[rows] |= np.isnan(block).any(axis=1)
+    missing = design.missing()
     for vector in vectors:
         if vector is not None:
             missing |= missing_values(vector)
@@ -94,34 +83,26 @@ def require_finite_vector(vector: NDArray[Any] | None, what: str) -> None:
 
 def require_finite(design: Design, absent: NDArray[np.bool_] | None = None) -> None:
     """Raise DataError for the first column of X with NaN, infinity or a huge number in a row that is not absent."""
-    counts = [_count_unusable(group, absent) for group in design.groups]
-    affected = np.flatnonzero(np.concatenate(counts)) if counts else np.empty(0, dtype=np.intp)
+    counts = np.zeros(design.columns, dtype=np.intp)
+    for _, bad, _ in _unusable_blocks(design, absent):
+        counts += np.count_nonzero(bad, axis=0)
+    affected = np.flatnonzero(counts)
     if not affected.size:
         return
     j = int(affected[0])
-    column = _column(design, j)
-    bad = _unusable(column)
-    if absent is not None:
-        bad &= ~absent
-    rows = np.flatnonzero(bad)
-    raise _describe(f"column {design.names[j]!r} of X", rows, column[rows], affected.size - 1)
+    found = [
+        (rows.start + np.flatnonzero(bad[:, j]), x[bad[:, j], j]) for rows, bad, x in _unusable_blocks(design, absent)
+    ]
+    rows, values = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    raise _describe(f"column {design.names[j]!r} of X", rows, values, affected.size - 1)
 
 
-def _count_unusable(group: NDArray[Any], absent: NDArray[np.bool_] | None) -> NDArray[np.intp]:
-    """How many values of each column cannot be used; one reading, whatever the order of the array."""
-    counts = np.zeros(group.shape[1], dtype=np.intp)
-    if group.dtype.kind == "f":
-        for rows, block in _blocks(group):
-            bad = _unusable(block)
-            if absent is not None:
-                bad &= ~absent[rows, np.newaxis]
-            counts += np.count_nonzero(bad, axis=0)
-    return counts
-
-
-def _column(design: Design, position: int) -> NDArray[Any]:
-    for group in design.groups:
-        if position < group.shape[1]:
-            break
-        position -= group.shape[1]
-    return group[:, position]
+def _unusable_blocks(
+    design: Design, absent: NDArray[np.bool_] | None
+) -> Iterator[tuple[slice, NDArray[np.bool_], NDArray[np.float64]]]:
+    """Which rows, which of their values cannot be used, and the values."""
+    for rows, x in design.blocks(_BLOCK_ELEMENTS):
+        bad = _unusable(x)
+        if absent is not None:
+            bad &= ~absent[rows, np.newaxis]
+        yield rows, bad, x

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlefast.data import Design, read_weights
+from mlefast.data import Design, read_design, read_weights
 from mlefast.errors import DataError
 from mlefast.likelihoods import Categorical, Likelihood
 from mlefast.options import read_flag, read_number, require_choice
@@ -389,4 +389,4 @@ def _mean_row(rows: Predictors, count: Vector | None) -> Predictors:
         mean += w @ block
         shift += 0.0 if rows.offset is None else float(w @ rows.offset[where])
     offset = None if rows.offset is None else np.array([shift / total])
-    return Predictors(rows.result, Design((mean[np.newaxis] / total,), 1, len(mean), rows.design.given_names), offset)
+    return Predictors(rows.result, read_design(mean[np.newaxis] / total, rows.design.given_names), offset)

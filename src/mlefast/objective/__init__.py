@@ -4,7 +4,6 @@
 from mlefast.likelihoods import ROUNDING
 
 from .base import RowsObjective
-from .blocks import BlockRows
 from .doubled import Doubled, add, multiply, sum_rows, two_product, two_sum
 from .information import Information, ProductInformation
 from .jeffreys import JeffreysObjective
@@ -14,13 +13,13 @@ from .piecewise import MemoryPiecewise, PiecewiseLinear, total
 from .protocol import LeadObjective, Leads, Matrix, Moments, Objective, Precision, Vector
 from .restricted import RestrictedSoftmax
 from .ridge import RidgeObjective
+from .rows import Rows, Softmax, rows_of, softmax_of
 from .shape import ShapeObjective
 from .softmax import SoftmaxObjective
 from .standardisation import Standardisation, standardise
 
 __all__ = [
     "ROUNDING",
-    "BlockRows",
     "Doubled",
     "Information",
     "JeffreysObjective",
@@ -37,13 +36,17 @@ __all__ = [
     "ProductInformation",
     "RestrictedSoftmax",
     "RidgeObjective",
+    "Rows",
     "RowsObjective",
     "ShapeObjective",
+    "Softmax",
     "SoftmaxObjective",
     "Standardisation",
     "Vector",
     "add",
     "multiply",
+    "rows_of",
+    "softmax_of",
     "standardise",
     "sum_rows",
     "total",

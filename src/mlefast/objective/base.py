@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the objectives of rows in memory have in common: counted passes, samples, and the search for a direction that
+"""What the objectives of rows have in common: counted passes, samples, and the search for a direction that
 separates the labels.
 """
 
@@ -14,13 +14,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mlefast import _core
 from mlefast.data import Design, require_finite
 
-from .blocks import BlockRows
 from .information import Information, ProductInformation
 from .passes import Passes
 from .protocol import Leads, Matrix, Moments, Precision, Vector
+from .rows import Rows
 from .scores import Scores, parts, sums_by_code
 from .standardisation import Standardisation
 
@@ -35,11 +34,11 @@ Sums = tuple[float, Vector | None, Matrix | None, bool, float]  # and whether al
 
 
 class RowsObjective(ABC):
-    """Negative log-likelihood of the rows of a `_core.Rows`, in the coordinates of `space` if that is given."""
+    """Negative log-likelihood of some `Rows`, in the coordinates of `space` if that is given."""
 
     def __init__(
         self,
-        rows: _core.Rows | BlockRows,
+        rows: Rows,
         design: Design,
         *,
         size: int,
@@ -60,7 +59,6 @@ class RowsObjective(ABC):
         self._threads = threads
         self._absent = absent
         self._space = space
-        self._step = 1
         self._whole: RowsObjective = self
         self.size = size
         self.nobs = nobs
@@ -74,7 +72,7 @@ class RowsObjective(ABC):
     @property
     def rows(self) -> int:
         """Number of rows that a pass reads."""
-        return math.ceil(self._design.rows / self._step)
+        return self._design.rows
 
     @property
     def predictors(self) -> int:
@@ -87,7 +85,7 @@ class RowsObjective(ABC):
         return self.size // self._columns
 
     def _count_pass(self, order: int) -> None:
-        self._whole.passes = self._whole.passes.plus(order, self.rows / self._design.rows)
+        self._whole.passes = self._whole.passes.plus(order, self.rows / self._whole.rows)
 
     def moments(self, params: Vector, order: int = 2, precision: Precision = "double") -> Moments:
         """One pass over the rows; DataError names the column if the data cannot be used."""
@@ -137,7 +135,10 @@ class RowsObjective(ABC):
         """The objective of every step-th row."""
         part = copy.copy(self)
         part._rows = self._rows.every(step)  # in the same coordinates
-        part._step = self._step * step
+        part._design = self._design.every(step)
+        part._absent, part.weights, part.offset = (
+            None if values is None else values[::step] for values in (self._absent, self.weights, self.offset)
+        )
         part.nobs = self.nobs / step
         return part
 
@@ -229,16 +230,14 @@ class RowsObjective(ABC):
     def blocks(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
         """Rows that are not absent, and their x in the coordinates of the parameters, with ones for the intercept."""
         self._count_pass(0)
-        for rows, block in self._design.blocks(self._step, _CACHED):
-            index = np.arange(rows.start, rows.stop, rows.step)
+        for rows, block in self._design.blocks(_CACHED):
+            index = np.arange(rows.start, rows.stop)
             present = slice(None) if self._absent is None else ~self._absent[index]
             yield index[present], self._in_coordinates(block[present])
 
     def _some_rows(self, rows: NDArray[np.intp]) -> Matrix:
         """The x of these rows, in the coordinates of the parameters, with ones for the intercept."""
-        groups = [group[rows] for group in self._design.groups]
-        block = np.concatenate(groups, axis=1, dtype=np.float64) if groups else np.zeros((len(rows), 0))
-        return self._in_coordinates(block)
+        return self._in_coordinates(self._design.take(rows))
 
     def _in_coordinates(self, block: Matrix) -> Matrix:
         size, columns = self._columns, self._design.columns

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The objective of rows in memory: every question of a solver is one call of the compiled pass."""
+"""The objective of rows: every question of a solver is one pass."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from numpy.typing import NDArray
 from mlefast import _core
 from mlefast.data import Design
 from mlefast.errors import OptionError
-from mlefast.likelihoods import Likelihood, Totals
+from mlefast.likelihoods import Likelihood, Totals, UserLikelihood
 
 from .base import RowsObjective, Sums
-from .blocks import BlockRows
 from .information import Information
 from .leverages import FITTED_EXACTLY
 from .protocol import Leads, Matrix, Moments, Vector
+from .rows import Rows, rows_of
 from .standardisation import Standardisation
 
 
 class MemoryObjective(RowsObjective):
-    """Negative log-likelihood of the rows of a `_core.Rows`, in the coordinates of `space` if that is given."""
+    """Negative log-likelihood of some `Rows`, in the coordinates of `space` if that is given."""
 
     def __init__(
         self,
-        rows: _core.Rows | BlockRows,
+        rows: Rows,
         design: Design,
         y: NDArray[Any],
         likelihood: Likelihood,
@@ -139,7 +139,7 @@ class MemoryObjective(RowsObjective):
     def _slopes(self, rows: NDArray[np.intp], x: NDArray[np.float64], params: Vector) -> Matrix:
         eta = x @ params + (0.0 if self.offset is None else self.offset[rows])
         y = self._y[rows].astype(np.float64, copy=False)
-        if isinstance(self._rows, BlockRows):
+        if isinstance(self._leaf, UserLikelihood):  # in Python
             return np.asarray(self._leaf.rows(eta, y)[1][:, np.newaxis])
         return _core.terms(eta, y, self._leaf)[1][:, np.newaxis]
 
@@ -149,7 +149,7 @@ class MemoryObjective(RowsObjective):
         self._count_pass(2)
         mean = self._likelihood.mean(self._rows.linear_predictor(params, self._threads))
         intercept = self.size > self._design.columns
-        rows = _core.Rows(self._design.groups, mean, self.weights, self.offset, intercept)
+        rows = rows_of(self._design, mean, self.weights, self.offset, intercept)
         if self._space is not None:
             rows.standardise(self._space.centre, self._space.scale)
         hessian = rows.evaluate(params, self._leaf, 2, self._threads)[2]
@@ -159,7 +159,6 @@ class MemoryObjective(RowsObjective):
     def prior_slopes(self, params: Vector, information: Information) -> Vector:
         """One pass: minus twice the gradient of Jeffreys' prior, for likelihoods without a scale."""
         self._count_pass(1)
-        assert isinstance(self._rows, _core.Rows)
         return self._rows.prior_slopes(params, self._leaf, self._threads, information.root())
 
     @property
@@ -177,6 +176,7 @@ class MemoryObjective(RowsObjective):
     def sample(self, step: int) -> Self:
         """The objective of every step-th row."""
         part = super().sample(step)
+        part._y = self._y[::step]
         part._totals = self._totals.share(step)
         return part
 

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlefast import _core
-from mlefast.data import Design
+from mlefast.data import Design, MemoryDesign
 
 from .passes import Passes
 from .protocol import Matrix, Vector
+from .rows import Rows, rows_of
 from .standardisation import Standardisation
 
 Index = NDArray[np.intp]
@@ -101,9 +102,9 @@ class MemoryPiecewise:
         self._laplace = _core.Leaf("laplace", (quantile,))
         self._plain = self._rows(response)
 
-    def _rows(self, d1: Vector, d2: Vector | None = None) -> _core.Rows:
+    def _rows(self, d1: Vector, d2: Vector | None = None) -> Rows:
         """The rows with given derivatives."""
-        rows = _core.Rows(self._design.groups, d1, self.weights, d2, self._space.intercept)
+        rows = rows_of(self._design, d1, self.weights, d2, self._space.intercept)
         rows.standardise(self._space.centre, self._space.scale)
         return rows
 
@@ -143,15 +144,7 @@ class MemoryPiecewise:
 
     def dense(self, index: Index) -> Matrix:
         """Rows of X in the coordinates of the parameters, with ones for the intercept."""
-        return self._coordinates(self._gather(index))
-
-    def _gather(self, index: Index) -> Matrix:
-        block = np.empty((len(index), self._design.columns))
-        position = 0
-        for group in self._design.groups:
-            block[:, position : position + group.shape[1]] = group[index]
-            position += group.shape[1]
-        return block
+        return self._coordinates(self._design.take(index))
 
     def _coordinates(self, block: Matrix) -> Matrix:
         x = np.ones((len(block), self.size))
@@ -163,7 +156,7 @@ class MemoryPiecewise:
         if weights is None and self.weights is not None:
             weights = self.weights[index].astype(np.float64)
         return MemoryPiecewise(
-            Design((self._gather(index),), len(index), self._design.columns, None),
+            MemoryDesign((self._design.take(index),), len(index), self._design.columns),
             self.response[index],
             weights=weights,
             space=self._space,
@@ -186,13 +179,8 @@ class MemoryPiecewise:
         """The same objective without some parameters, none of them the intercept."""
         kept = ~columns[self._space.intercept :]
         space = Standardisation(self._space.centre[kept], self._space.scale[kept], self._space.intercept)
-        groups, position = [], 0
-        for group in self._design.groups:
-            part = kept[position : position + group.shape[1]]
-            position += group.shape[1]
-            groups += [group] if part.all() else [group[:, j : j + 1] for j in np.flatnonzero(part)]
         return MemoryPiecewise(
-            Design(tuple(groups), self.rows, int(kept.sum()), None),
+            self._design.select(kept),
             self.response,
             weights=self.weights,
             space=space,

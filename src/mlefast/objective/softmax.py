@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The objective of a softmax of rows in memory; parameters are those of class 1, then those of class 2, and so on."""
+"""The objective of a softmax of rows; parameters are those of class 1, then those of class 2, and so on."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from .base import RowsObjective, Sums
 from .information import Information, ProductInformation
 from .leverages import without_leverage
 from .protocol import Leads, Matrix, Moments, Vector
+from .rows import Rows, softmax_of
 from .scores import Scores, outer_products, parts
 from .standardisation import Standardisation
 
@@ -30,7 +31,7 @@ class SoftmaxObjective(RowsObjective):
 
     def __init__(
         self,
-        rows: _core.Rows,
+        rows: Rows,
         design: Design,
         y: NDArray[Any],
         classes: int,
@@ -55,7 +56,7 @@ class SoftmaxObjective(RowsObjective):
         )
         self._y = y
         self._classes = classes
-        self._softmax = _core.Softmax(rows, classes)
+        self._softmax = softmax_of(rows, classes)
 
     @property
     def _columns(self) -> int:
@@ -105,8 +106,8 @@ class SoftmaxObjective(RowsObjective):
     def sample(self, step: int) -> Self:
         """The objective of every step-th row."""
         part = super().sample(step)
-        assert isinstance(part._rows, _core.Rows)
-        part._softmax = _core.Softmax(part._rows, self._classes)
+        part._y = self._y[::step]
+        part._softmax = softmax_of(part._rows, self._classes)
         return part
 
     def scan(self, params: Vector, direction: Vector) -> tuple[float, float, float]:
@@ -186,8 +187,7 @@ class SoftmaxObjective(RowsObjective):
 
     def _gram(self, stride: int) -> Information:
         """The information of a unit of curvature in every stride-th row."""
-        self._whole.passes = self._whole.passes.plus(2, self.rows / stride / self._design.rows)
-        assert isinstance(self._rows, _core.Rows)
+        self._whole.passes = self._whole.passes.plus(2, self.rows / stride / self._whole.rows)
         rows = self._rows if stride == 1 else self._rows.every(stride)
         zero = np.zeros(self._columns)
         hessian = rows.evaluate(zero, _core.Leaf("gaussian"), 2, self._threads, True)[2]

@@ -11,12 +11,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mlefast.data import LARGEST
+from mlefast.data import LARGEST, Design
 
 from .protocol import Matrix, Vector
 
@@ -85,12 +83,10 @@ class Standardisation:
         return np.hstack([1.0, self.scale]) if self.intercept else self.scale
 
 
-def standardise(groups: tuple[NDArray[Any], ...], rows: int, intercept: bool) -> Standardisation:
+def standardise(design: Design, intercept: bool) -> Standardisation:
     """Centre and scale from evenly spaced rows; centres are zero without an intercept to absorb them."""
-    step = math.ceil(rows / _SAMPLE_ROWS)
-    sample = (
-        np.concatenate([group[::step] for group in groups], axis=1, dtype=np.float64) if groups else np.zeros((1, 0))
-    )
+    few = design.every(math.ceil(design.rows / _SAMPLE_ROWS))
+    sample = few.take(np.arange(few.rows))
     # absent rows may hold anything, and what others hold is said by the first pass: any centre will do
     sample[~(np.abs(sample) <= LARGEST)] = 0.0
     middle = len(sample) // 2
