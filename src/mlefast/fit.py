@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -61,6 +62,7 @@ def fit(
     groups: Any = None,
     threads: int | None = None,
     progress: Progress | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> Result:
     """Maximum-likelihood fit of a model to arrays, data frames or Arrow tables.
 
@@ -131,6 +133,9 @@ def fit(
         Default: what the machine, OMP_NUM_THREADS and a container allow. The numbers do not depend on it.
     progress : callable, optional
         Called with an `Iteration` (passes, nll, step, distance) after each pass.
+    checkpoint : path, optional
+        A file for what each pass found. If it is there from a fit of the same data that was interrupted, the passes in
+        it are not made again, and the result is the same to the last bit. Not for Laplace.
 
     Returns
     -------
@@ -203,6 +208,8 @@ def fit(
         from .quantile_fit import fit_quantile  # whose modules nobody else needs
 
         _require_no_start(solver, start)
+        if checkpoint is not None:
+            raise OptionError("checkpoint: not for the laplace likelihood, whose fit has no steps to go on from.")
         result = Result(
             family=family,
             response=data.response,
@@ -218,6 +225,8 @@ def fit(
         )
         warn(result, max_iter, on_separation=on_separation, on_rank=on_rank)
         return result
+    if checkpoint is not None:
+        model = model.with_journal(checkpoint)
     objective = model.objective()
     trace = Trace(progress)
     search = partial(maximise, model, objective, tol=tol, max_iter=max_iter, progress=trace.add)

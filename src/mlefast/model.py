@@ -4,16 +4,21 @@
 from __future__ import annotations
 
 import math
+import os
+import zlib
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlefast import _core
 from mlefast.errors import DataError
 from mlefast.likelihoods import Categorical, Likelihood, Totals, UserLikelihood
 from mlefast.objective import (
     JeffreysObjective,
+    Journal,
+    JournalRows,
     Matrix,
     MemoryObjective,
     Moments,
@@ -46,6 +51,7 @@ class Model:
     threads: int
     equations: int = 1  # linear predictors of a row: classes but one
     barred: Matrix | None = None  # directions along which classes are left behind for good
+    journal: Journal | None = None  # of the answers of passes
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -89,14 +95,18 @@ class Model:
         """The negative log-likelihood that the fit minimises."""
         if isinstance(self.likelihood, Categorical):
             return self._softmax(self.space)
-        return self._objective(self.data.rows(self.likelihood, self.intercept), self.size - self.estimated, self.space)
+        return self._objective(self._rows(), self.size - self.estimated, self.space)
+
+    def _rows(self) -> Rows:
+        """The rows with their own likelihood, all columns and the offset."""
+        rows = self.data.rows(self.likelihood, self.intercept)
+        return rows if self.journal is None else JournalRows(rows, self.journal)
 
     def _softmax(self, space: Standardisation | None) -> SoftmaxObjective:
         data = self.data
-        rows = data.rows(self.likelihood, self.intercept)
         kind = SoftmaxObjective if self.barred is None else partial(RestrictedSoftmax, barred=self.barred)
         return kind(
-            rows,
+            self._rows(),
             data.design,
             data.y,
             self.equations + 1,
@@ -107,6 +117,20 @@ class Model:
             space=space,
             weights=data.weights,
         )
+
+    def with_journal(self, path: str | os.PathLike[str]) -> Model:
+        """The model with a journal in a file, which must be of the same fit if it is there."""
+        data, likelihood, space = self.data, self.likelihood, np.hstack([self.space.centre, self.space.scale])
+        about = {
+            "instruction set": _core.ISA,
+            "likelihood": likelihood.name if isinstance(likelihood, UserLikelihood) else repr(likelihood),
+            "parameters": list(self.names),
+            "rows": data.design.rows,
+            "observations": data.nobs,
+            "y": data.fingerprint,
+            "X": zlib.crc32(space.tobytes()),
+        }
+        return replace(self, journal=Journal(path, about))
 
     def beyond(self, directions: Matrix, rows: NDArray[np.bool_]) -> Model:
         """The model in the limit along some directions, (size, directions), which leave nothing open in these rows."""
@@ -163,9 +187,7 @@ class Model:
         if isinstance(self.likelihood, Categorical):
             softmax = self._softmax(space=None)
             return softmax.moments(params, order, softmax.precision)
-        objective = self._objective(
-            self.data.rows(self.likelihood, self.intercept), self.size - self.estimated, space=None
-        )
+        objective = self._objective(self._rows(), self.size - self.estimated, space=None)
         moments = objective.moments(params, order, objective.precision)
         if self.likelihood.scale_name is None or not math.isfinite(moments.loss):
             return moments

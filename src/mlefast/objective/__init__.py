@@ -7,6 +7,7 @@ from .base import RowsObjective
 from .doubled import Doubled, add, multiply, sum_rows, two_product, two_sum
 from .information import Information, ProductInformation
 from .jeffreys import JeffreysObjective
+from .journal import Journal, JournalRows
 from .memory import MemoryObjective
 from .passes import Passes
 from .piecewise import MemoryPiecewise, PiecewiseLinear, total
@@ -23,6 +24,8 @@ __all__ = [
     "Doubled",
     "Information",
     "JeffreysObjective",
+    "Journal",
+    "JournalRows",
     "LeadObjective",
     "Leads",
     "Matrix",

@@ -14,6 +14,7 @@ from mlefast import _core
 from mlefast.data import Design, MemoryDesign
 
 from .blocks import BlockRows
+from .journal import JournalRows, JournalSoftmax
 from .protocol import Matrix, Vector
 
 
@@ -95,5 +96,7 @@ def rows_of(
 
 def softmax_of(rows: Rows, classes: int) -> Softmax:
     """The softmax of some rows."""
+    if isinstance(rows, JournalRows):
+        return JournalSoftmax(softmax_of(rows.rows, classes), rows.journal)
     assert isinstance(rows, _core.Rows)
     return _core.Softmax(rows, classes)
