@@ -42,7 +42,7 @@ ALLOWED = {
     "observations": {"_core", "errors", "data", "likelihoods", "objective", "options"},
     "evaluate": {"errors", "likelihoods", "model", "observations", "options"},
     "model": {"_core", "errors", "likelihoods", "objective", "solvers", "observations"},
-    "search": {"errors", "objective", "solvers", "model", "options"},
+    "search": {"errors", "likelihoods", "objective", "solvers", "model", "options"},
     "existence": {"objective", "solvers", "inference", "model"},
     "penalised": {"errors", "objective", "penalties", "solvers", "model", "search"},
     "refinement": {"_core", "likelihoods", "objective", "solvers", "model"},

@@ -16,7 +16,7 @@ from .existence import judge
 from .limit import column_rank, find_limit
 from .model import Model
 from .penalised import Prior, added, effective_parameters
-from .refinement import as_found, in_doubt, refine
+from .refinement import as_found, in_doubt, refine, standard_errors
 from .sandwich import covariance_matrix
 
 _SAMPLE_ROWS = 2048
@@ -56,7 +56,7 @@ def assess(
     found = as_found(model, objective, solution, columns)
     if prior is None:
         found = refine(model, objective, found, columns, tol=tol, null_scale=null.scale)
-    solution, params, rounding = found
+    solution, params, rounding, root = found
     information = solution.information
     separation = judge(model, objective, solution, columns, null.scale, None if prior is None else prior.free)
     if columns is None:
@@ -67,19 +67,20 @@ def assess(
     if separation.verdict == "separated":
         limit = find_limit(model, objective, solution, columns, separation, tol, prior)
         objective, separation, ends = limit.objective, limit.separation, limit.ends
-        solution, params, rounding = as_found(model, objective, limit.solution, None)
+        solution, params, rounding, root = as_found(model, objective, limit.solution, None)
         determined = kept & ~limit.moved
     information, gradient = solution.information.among(kept), solution.moments.gradient
+    if information is not solution.information:
+        root = space.root_to_user(information.root())
     assert gradient is not None
     vanished = determined & ~information.kept
 
     with np.errstate(over="ignore", invalid="ignore"):  # where next to no information is left
         step = space.to_user(-information.solve(gradient))
     step[vanished] = math.inf  # there is a gradient, and no information
-    root = space.root_to_user(information.root())
     certificate = certify(
         step[determined],
-        np.sqrt(np.square(root).sum(axis=1))[determined],
+        standard_errors(root)[determined],
         gradient[determined],
         solution.decrement,
         tuple(name for name, keep in zip(names, determined, strict=True) if keep),

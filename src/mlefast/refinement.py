@@ -24,6 +24,7 @@ from mlefast.likelihoods import UserLikelihood
 from mlefast.objective import (
     Doubled,
     Information,
+    Matrix,
     MemoryObjective,
     Moments,
     RowsObjective,
@@ -52,12 +53,13 @@ _SETTLED = 0.5  # a step that is longer than this share of the one before is rou
 
 class Refined(NamedTuple):
     """A solution, its parameters in the user's units to the last digit, and in these units what rounding may do to each
-    part of -H^-1 g there.
+    part of -H^-1 g there, and the root A of the covariance A A'.
     """
 
     solution: Solution
     params: Vector
     rounding: Vector
+    root: Matrix
 
 
 class _Block(NamedTuple):
@@ -72,7 +74,8 @@ def as_found(
 ) -> Refined:
     """A solution as the pass gives it; `columns` is the information that tells the rank, if its own does not."""
     user = model.coordinates.to_user(_without(solution.params, columns))
-    return Refined(solution, user, _step_rounding(model, objective, solution))
+    root = _root(model, solution.information)
+    return Refined(solution, user, _step_rounding(objective, solution, root), root)
 
 
 def refine(
@@ -105,18 +108,23 @@ def _sound(information: Information, columns: Information) -> bool:
     return information.condition <= _DOUBTFUL and np.array_equal(information.kept, columns.kept)
 
 
-def _step_rounding(model: Model, objective: RowsObjective | ShapeObjective, solution: Solution) -> Vector:
+def _root(model: Model, information: Information) -> Matrix:
+    with np.errstate(over="ignore", invalid="ignore"):  # where next to no information is left
+        return model.coordinates.root_to_user(information.root())
+
+
+def _step_rounding(objective: RowsObjective | ShapeObjective, solution: Solution, root: Matrix) -> Vector:
     """Bounds for the errors of -H^-1 g in the user's units, from those of a gradient of the pass."""
-    root = solution.information.root()
     rounding = objective.rounding(solution.params, solution.moments, solution.information.diagonal)
     with np.errstate(over="ignore", invalid="ignore"):  # where next to no information is left, there is no bound
-        bounds = np.abs(model.coordinates.root_to_user(root) @ root.T) @ rounding
+        bounds = np.abs(root @ solution.information.root().T) @ rounding
     return np.where(np.isnan(bounds), np.inf, bounds)
 
 
-def _standard_errors(model: Model, information: Information) -> Vector:
-    with np.errstate(over="ignore"):  # infinite where next to no information is left
-        return np.asarray(np.sqrt(np.square(model.coordinates.root_to_user(information.root())).sum(axis=1)))
+def standard_errors(root: Matrix) -> Vector:
+    """Of the covariance A A' with this root A; infinite where next to no information is left."""
+    with np.errstate(over="ignore"):
+        return np.asarray(np.sqrt(np.einsum("ij,ij->i", root, root)))
 
 
 def _squares(model: Model, objective: MemoryObjective, solution: Solution, user: Vector) -> Information:
@@ -147,11 +155,11 @@ def _without(params: Vector, columns: Information | None) -> Vector:
 
 def _shows(model: Model, plain: Refined, null_scale: float, tol: float) -> bool:
     """Whether rounding in the pass may show in the digits that are asked for."""
-    solution, user, rounding = plain
+    solution, user, rounding, root = plain
     scale, information = solution.moments.scale, solution.information
     if model.likelihood.quadratic and _EPS * null_scale**2 > 0.1 * _DIGITS * scale**2:
         return True
-    errors = _standard_errors(model, information)
+    errors = standard_errors(root)
     if (rounding > 0.5 * tol * errors).any():
         return True
     signal = information.length(solution.params) / math.sqrt(model.data.nobs)
@@ -197,11 +205,12 @@ def _improve(
     params = model.coordinates.from_user(user)
     expansion = Expansion(params, information, step, "double")
     solution = Solution(params, moments, expansion, length, plain.solution.iterations, length <= tol)
-    rounding = _EPS * _step_rounding(model, objective, solution)
+    root = _root(model, information)
+    rounding = _EPS * _step_rounding(objective, solution, root)
     if not objective.quadratic:  # eta and the leaf are doubles, whose errors are those of rows
         rows = information.length(params) + _LEAF * math.sqrt(model.data.nobs)
-        rounding += _EPS * rows * _standard_errors(model, information)
-    return Refined(solution, user, rounding)
+        rounding += _EPS * rows * standard_errors(root)
+    return Refined(solution, user, rounding, root)
 
 
 def _gradient(moments: Moments) -> Vector:

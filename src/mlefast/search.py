@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from numpy.typing import ArrayLike
 
 from mlefast.errors import DataError
+from mlefast.likelihoods import UserLikelihood
 from mlefast.objective import Information, Objective, Vector
 from mlefast.solvers import Solution, sample_start
 
@@ -44,7 +45,8 @@ def find_maximum(
         first, information = sample_start(objective, model.start())
     else:
         first = model.coordinates.from_user(read_params("start", start, model.names, model.shape))
-    model.check(model.coordinates.to_user(first))
+    if isinstance(model.likelihood, UserLikelihood):
+        model.check(model.coordinates.to_user(first))
     optima: tuple[Optimum, ...] = ()
     if starts == 1:
         solution = minimise(first, information=information)

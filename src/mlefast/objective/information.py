@@ -181,7 +181,9 @@ class Information:
 
     def null_vectors(self) -> list[tuple[int, Vector]]:
         """For each column left out: its index and the v with H v = 0, v = -1 there, and support on kept columns."""
-        vectors = []
+        vectors: list[tuple[int, Vector]] = []
+        if self.complete:
+            return vectors
         for j in np.flatnonzero(~self.kept):
             v = np.zeros(len(self.kept))
             if self.rank:

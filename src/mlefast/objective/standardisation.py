@@ -91,7 +91,8 @@ def standardise(design: Design, intercept: bool) -> Standardisation:
     sample[~(np.abs(sample) <= LARGEST)] = 0.0
     middle = len(sample) // 2
     centre = np.partition(sample, middle, axis=0)[middle].copy() if intercept else np.zeros(sample.shape[1])
-    spread = np.sqrt(np.square(sample - centre).mean(axis=0))
+    away = sample - centre
+    spread = np.sqrt(np.einsum("ij,ij->j", away, away) / len(away))
     # a column that is constant but for rounding keeps its size
     spread = np.where(spread > 1e-12 * np.abs(centre), spread, np.abs(centre))
     spread[~((spread > 1e-300) & (spread < 1e300))] = 1.0
