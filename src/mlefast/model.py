@@ -214,7 +214,7 @@ class Model:
         start = np.zeros(self.size - self.estimated)
         if self.intercept:
             start[0] = self._null_intercept()
-        return np.hstack([start, self.shape_start()])
+        return np.hstack([start, self.shape_start()]) if self.estimated else start
 
     def _class_intercepts(self, likelihood: Categorical) -> Vector:
         start = np.zeros(self.shape)
@@ -282,7 +282,7 @@ def specify(
             "X has a column 'Intercept', which is the name of the intercept that the fit adds. Rename the column, or "
             "use intercept=False if it is the column of ones."
         )
-    taken = set(columns) & set(likelihood.estimated)
+    taken = set(likelihood.estimated).intersection(columns)
     if taken:
         raise DataError(
             f"X has a column {min(taken)!r}, which is the name of a parameter of {likelihood.name}. Rename it."

@@ -90,14 +90,15 @@ class Observations:
 
     def totals(self, likelihood: Likelihood) -> Totals:
         """What of y and the weights the likelihood needs, summed once; counts are looked at once each."""
-        if likelihood not in self._known_totals:
+        totals = self._known_totals.get(likelihood)
+        if totals is None:
             y, weights = self._tally if likelihood.whole else (self.y, self.weights)
             totals = likelihood.totals(y, weights, self.nobs)
             if self.weight_kind == "precision" and self.weights is not None:  # each row's log(sigma^2 / w) / 2
                 logs = np.log(self.weights[self.weights > 0], dtype=np.float64)
                 totals = totals._replace(constant=totals.constant - 0.5 * float(logs.sum()))
             self._known_totals[likelihood] = totals
-        return self._known_totals[likelihood]
+        return totals
 
     @property
     def present(self) -> int:

@@ -60,12 +60,12 @@ def certify(
 
     `rounding` bounds the error of the step. A step without a standard error to measure it by is infinitely long.
     """
-    off = np.full(len(step), np.inf)
-    off[step == 0.0] = 0.0
+    measured = standard_errors > 0.0
+    off = np.where(step == 0.0, 0.0, np.inf)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        np.divide(np.abs(step), standard_errors, out=off, where=standard_errors > 0.0)
-        wrong = float((rounding / standard_errors)[standard_errors > 0.0].max(initial=0.0))
-    worst = int(np.argmax(off)) if off.size else 0
+        np.divide(np.abs(step), standard_errors, out=off, where=measured)
+        wrong = float(np.maximum.reduce((rounding / standard_errors)[measured], initial=0.0))
+    worst = int(off.argmax()) if off.size else 0
     distance = float(off[worst]) if off.size else 0.0
     return Certificate(
         distance=distance,

@@ -279,9 +279,11 @@ class Bernoulli(Likelihood):
         float
             The largest log-likelihood of a model with an intercept only.
         """
-        total = float(len(y)) if weights is None else float(np.sum(weights, dtype=np.float64))
-        ones = float(np.sum(y, dtype=np.float64) if weights is None else np.dot(y.astype(np.float64), weights))
-        return sum(count * float(np.log(count / total)) for count in (ones, total - ones) if count > 0)
+        if weights is None:
+            total, ones = float(len(y)), float(_core.describe(y)[2])
+        else:
+            total, ones = float(np.sum(weights, dtype=np.float64)), float(np.dot(y.astype(np.float64), weights))
+        return sum(count * math.log(count / total) for count in (ones, total - ones) if count > 0)
 
 
 def _rows(index: NDArray[Any]) -> str:
