@@ -17,11 +17,11 @@ class Certificate:
     Attributes
     ----------
     distance : float
-        max_j |H^-1 g|_j / se_j: to second order, how many standard errors the worst coefficient is off.
+        ``max_j |H^-1 g|_j / se_j``: to second order, how many standard errors the worst coefficient is off.
     decrement : float
         The Newton decrement sqrt(g' H^-1 g), an upper bound of the distance.
     gradient : float
-        max_j |g_j|, in units of the log-likelihood per unit of the parameter.
+        ``max_j |g_j|``, in units of the log-likelihood per unit of the parameter.
     worst : str
         The name of the parameter that is off most.
     met : bool

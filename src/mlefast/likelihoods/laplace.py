@@ -23,7 +23,7 @@ class Laplace(Likelihood):
 
         nll = 2 rho(y - eta) / b + log(b / (2 tau (1 - tau))),
 
-    for the median |y - eta| / b + log(2 b). So maximum likelihood is least absolute deviations or, for another tau,
+    for the median ``|y - eta| / b + log(2 b)``. So maximum likelihood is least absolute deviations or, for another tau,
     quantile regression. The scale is profiled out: b is the mean of 2 rho(y - eta), for the median the mean absolute
     residual. (Many texts give the asymmetric distribution the scale b / 2.)
 
