@@ -5,7 +5,7 @@ PACKAGE := .[cli]
 RUN := $(VENV)/bin/python
 SOURCES := pyproject.toml setup.py README.md $(shell find src -name '*.py' -o -name '*.py[xi]' -o -name '*.px[di]' -o -name '*.h')
 
-.PHONY: demo test sanitize bounds test-aarch64 bench bench-peers lint wheel clean
+.PHONY: demo test sanitize bounds test-aarch64 bench bench-peers docs lint wheel clean
 
 demo: $(VENV)/demo
 	$(RUN) benchmarks/flights.py
@@ -42,6 +42,10 @@ bench: $(VENV)/bench
 bench-peers: $(VENV)/peers
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(RUN) benchmarks/peers.py
 
+# The site, in build/docs; a warning is an error
+docs: $(VENV)/docs
+	$(RUN) -m sphinx --fail-on-warning --keep-going --quiet -d build/doctrees docs build/docs
+
 lint: $(VENV)/test $(VENV)/lint
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
@@ -66,7 +70,7 @@ $(VENV)/installed: $(RUN) $(SOURCES)
 	$(RUN) -m pip install --quiet "$(PACKAGE)"
 	touch $@
 
-$(VENV)/core $(VENV)/test $(VENV)/bench $(VENV)/peers $(VENV)/demo: $(VENV)/%: $(VENV)/installed
+$(VENV)/core $(VENV)/test $(VENV)/bench $(VENV)/peers $(VENV)/demo $(VENV)/docs: $(VENV)/%: $(VENV)/installed
 	$(RUN) -m pip install --quiet --group $*
 	touch $@
 

@@ -15,8 +15,12 @@ project = "mlefast"
 copyright = "mlefast developers, BSD-3-Clause"
 version = release = mlefast.__version__
 
+RECORDS = ("inference.Certificate", "inference.Separation", "inference.Alias", "objective.Passes", "solvers.Iteration",
+           "solvers.Optimum", "summary.Summary", "plot.Plot", "config.Config")  # fmt: skip
+
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "sphinx_copybutton"]
 default_role = "code"
+highlight_language = "none"
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
@@ -25,8 +29,11 @@ autosummary_generate = False
 maximum_signature_line_length = 88
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = True
-numpydoc_xref_ignore = "all"  # but for public names; what numpydoc would link to other sites stays as it is
-numpydoc_xref_aliases = {word: word for word in DEFAULT_LINKS} | {name: f"mlefast.{name}" for name in mlefast.__all__}
+# types of parameters are links if they are classes of these pages, never to the other sites that numpydoc knows
+numpydoc_xref_ignore = "all"
+numpydoc_xref_aliases = {word: word for word in DEFAULT_LINKS}
+numpydoc_xref_aliases |= {path.rpartition(".")[2]: f"mlefast.{path}" for path in RECORDS}
+numpydoc_xref_aliases |= {name: f"mlefast.{name}" for name in mlefast.__all__ if name[0].isupper()}
 
 html_theme = "furo"
 html_title = f"mlefast {version}"

@@ -22,7 +22,8 @@ _LINKS = ("logit", "probit", "cloglog")
 class Bernoulli(Likelihood):
     """y is 1 with probability mu, otherwise 0; by the logit link mu = sigma(eta) = 1 / (1 + exp(-eta)).
 
-    The negative log-likelihood of a row is binary cross-entropy, -y log(mu) - (1 - y) log(1 - mu). With the logit link
+    The negative log-likelihood of a row is binary cross-entropy, -y log(mu) - (1 - y) log(1 - mu). With the logit
+    link::
 
         nll = y softplus(-eta) + (1 - y) softplus(eta),   softplus(x) = log(1 + exp(x)),
 

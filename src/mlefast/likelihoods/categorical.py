@@ -26,7 +26,7 @@ class Categorical(Likelihood):
     """y is class k with probability p_k = exp(eta_k) / sum_l exp(eta_l): multinomial logit, or softmax regression.
 
     Each class but the first, the reference, has a linear predictor of its own; eta_0 = 0. The negative log-likelihood
-    of a row is cross-entropy,
+    of a row is cross-entropy::
 
         nll = log(sum_k exp(eta_k)) - eta_y,
 

@@ -22,7 +22,7 @@ _LEAST_SCALE = 1e-100  # of a perfect fit, whose likelihood has no maximum
 class Gamma(Likelihood):
     """y has mean mu = exp(eta) and variance phi mu^2, with the dispersion phi.
 
-    With nu = 1 / phi the negative log-likelihood of a row is
+    With nu = 1 / phi the negative log-likelihood of a row is::
 
         nll = nu (y / mu + log(mu)) - nu log(nu) - (nu - 1) log(y) + log Gamma(nu),
 

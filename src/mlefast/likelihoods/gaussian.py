@@ -17,7 +17,7 @@ _LEAST_SCALE = 1e-100  # of a perfect fit, whose likelihood has no maximum
 class Gaussian(Likelihood):
     """y is normal with mean eta and standard deviation sigma.
 
-    The negative log-likelihood of a row is half the squared error in units of sigma^2, and a constant,
+    The negative log-likelihood of a row is half the squared error in units of sigma^2, and a constant::
 
         nll = (y - eta)^2 / (2 sigma^2) + log(2 pi sigma^2) / 2,
 

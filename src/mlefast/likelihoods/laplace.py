@@ -19,7 +19,7 @@ _LEAST_SCALE = 1e-100  # of a perfect fit, whose likelihood has no maximum
 class Laplace(Likelihood):
     """y - eta has the Laplace distribution with scale b, or an asymmetric one whose tau-quantile is zero.
 
-    With rho(r) = (tau - [r < 0]) r the negative log-likelihood of a row is
+    With rho(r) = (tau - [r < 0]) r the negative log-likelihood of a row is::
 
         nll = 2 rho(y - eta) / b + log(b / (2 tau (1 - tau))),
 

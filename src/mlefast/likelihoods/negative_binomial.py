@@ -20,7 +20,7 @@ from .factorials import log_rising
 class NegativeBinomial(Counts):
     """y is a count with mean mu = exp(eta) and variance mu + alpha mu^2 (NB2).
 
-    With a = alpha mu the negative log-likelihood of a row is
+    With a = alpha mu the negative log-likelihood of a row is::
 
         nll = (y + 1/alpha) log(1 + a) - y log(a) - log Gamma(y + 1/alpha) + log Gamma(1/alpha) + log(y!).
 

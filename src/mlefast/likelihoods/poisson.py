@@ -17,7 +17,7 @@ _LARGE = 1024.0  # LARGE_COUNT of _core/include/leaves/counts.h
 class Poisson(Counts):
     """y is a count with mean mu = exp(eta) and the same variance.
 
-    The negative log-likelihood of a row is
+    The negative log-likelihood of a row is::
 
         nll = mu - y eta + log(y!),   with d1 = mu - y and d2 = mu.
 

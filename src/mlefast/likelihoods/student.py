@@ -19,7 +19,7 @@ from .factorials import log_rising
 class StudentT(Likelihood):
     """(y - eta) / sigma has Student's t distribution with nu degrees of freedom.
 
-    The negative log-likelihood of a row is, with z = (y - eta) / sigma,
+    The negative log-likelihood of a row is, with z = (y - eta) / sigma::
 
         nll = (nu + 1) / 2 log(1 + z^2 / nu) + log(sigma)
               + log(pi nu) / 2 + log Gamma(nu / 2) - log Gamma((nu + 1) / 2),
