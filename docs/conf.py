@@ -16,7 +16,7 @@ copyright = "mlefast developers, BSD-3-Clause"
 version = release = mlefast.__version__
 
 RECORDS = ("inference.Certificate", "inference.Separation", "inference.Alias", "objective.Passes", "solvers.Iteration",
-           "solvers.Optimum", "summary.Summary", "plot.Plot", "config.Config")  # fmt: skip
+           "solvers.multistart.Optimum", "summary.Summary", "plot.Plot", "config.Config")  # fmt: skip
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "sphinx_copybutton"]
 default_role = "code"
