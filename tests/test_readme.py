@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import inspect
 import re
 from pathlib import Path
 
@@ -44,3 +45,17 @@ def test_every_public_name_is_documented() -> None:
     for name in mlefast.__all__:
         thing = getattr(mlefast, name)
         assert name == "__version__" or (thing.__doc__ or "").strip(), name
+        if inspect.isfunction(thing):
+            assert all(f"\n    {part}\n    ---" in thing.__doc__ for part in ("Returns", "Examples")), name
+            assert "\n    Raises\n    ---" in thing.__doc__ or not inspect.signature(thing).parameters, name
+
+
+def test_every_attribute_of_a_record_is_documented() -> None:
+    for name in mlefast.__all__:
+        thing = getattr(mlefast, name)
+        fields = getattr(thing, "__dataclass_fields__", None) or getattr(thing, "_fields", ())
+        for field in fields:
+            assert re.search(rf"^    (\w+, )*{field}(, \w+)*( : .*)?$", thing.__doc__, flags=re.MULTILINE), (
+                name,
+                field,
+            )

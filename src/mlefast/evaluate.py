@@ -18,7 +18,17 @@ from .options import is_whole, read_flag, read_number, read_params, resolve_thre
 
 
 class Evaluation(NamedTuple):
-    """What one pass found at some parameters."""
+    """What one pass found at some parameters.
+
+    Attributes
+    ----------
+    nll : float
+        Negative log-likelihood, in nats.
+    gradient : array of the shape of the parameters, float64, or None
+        Its first derivatives; None for order 0.
+    hessian : array with a row and a column for each of the flattened parameters, float64, or None
+        Its second derivatives; None for orders 0 and 1.
+    """
 
     nll: float
     gradient: NDArray[np.float64] | None

@@ -94,8 +94,14 @@ class Result:
         (K - 1, p), with a row for each class but the first, the reference; so are `bse`, `tvalues` and `pvalues`.
     names : tuple of str
         Names of the parameters, `Intercept` first if there is one; for categorical those of one class.
+    response : str
+        The name of y.
+    intercept : bool
+        Whether the first parameter is an intercept.
     covariance : array of shape (p, p), for categorical ((K - 1) p, (K - 1) p)
         See `cov_params`.
+    covariance_type : str
+        Its kind, as the argument `covariance` of `fit` names it.
     family : Likelihood
         The likelihood that was fitted; `likelihood` and `link` are its names.
     use_t : bool
@@ -155,6 +161,10 @@ class Result:
         of each parameter among these; None where the estimate is the only one.
     robust_ratio : array of the shape of `params` or None
         With `covariance="HC0"`: its standard errors, divided by those of the model.
+    formula : str or None
+        The formula, of a fit by one.
+    encoder : Encoder or None
+        How that formula reads new tables, for `predict`.
 
     Examples
     --------

@@ -73,6 +73,8 @@ class Diagnostics:
         The rows of largest Cook's distance, the largest first.
     robust_ratio : array of the shape of the parameters, or None
         Standard errors from the sandwich, divided by those of the model.
+    warning : str or None
+        What it means, if some of them are far from 1.
     """
 
     deviance: float
