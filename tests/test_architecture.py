@@ -71,8 +71,8 @@ ALLOWED = {
     },
     "formula": {"errors", "data", "likelihoods", "penalties", "solvers", "options", "predictors", "result", "fit"},
     "cli": {
-        "config", "errors", "data", "likelihoods", "options", "penalties", "solvers", "result", "interchange", "plot", "report", "fit",
-        "formula",
+        "config", "errors", "data", "diagnostics", "likelihoods", "options", "penalties", "solvers", "result", "interchange", "plot",
+        "report", "fit", "formula",
     },
     "__main__": {"cli"},
 }  # fmt: skip
