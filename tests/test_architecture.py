@@ -174,6 +174,12 @@ def test_names_that_come_later_are_not_those_of_modules() -> None:
     assert {name for names in mlefast._LATER.values() for name in names} <= set(mlefast.__all__)
 
 
+def test_filters_of_warnings_are_changed_in_one_place() -> None:
+    """Where threads wait for each other; the command line has its process for itself."""
+    users = {path.relative_to(SOURCE).as_posix() for path in FILES if "catch_warnings" in path.read_text()}
+    assert users == {"errors.py", "cli/messages.py"}
+
+
 def test_files_stay_readable() -> None:
     for path in [*FILES, *SOURCE.rglob("*.px[di]"), *SOURCE.rglob("*.h")]:
         code = [line for line in path.read_text().splitlines() if line.strip()]
