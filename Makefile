@@ -5,13 +5,17 @@ PACKAGE := .[cli]
 RUN := $(VENV)/bin/python
 SOURCES := pyproject.toml setup.py README.md $(shell find src -name '*.py' -o -name '*.py[xi]' -o -name '*.px[di]' -o -name '*.h')
 
-.PHONY: demo test sanitize bounds test-aarch64 bench bench-peers docs lint wheel clean
+.PHONY: demo test guards sanitize bounds test-aarch64 bench bench-peers docs lint wheel clean
 
 demo: $(VENV)/demo
 	$(RUN) benchmarks/flights.py
 
 test: $(VENV)/test
 	$(RUN) -m pytest
+
+# In one process with other packages, and in the pools of others
+guards: $(VENV)/guards
+	$(RUN) -m pytest tests/guards
 
 # The core's tests with other builds, each in a virtual environment of its own
 CORE = -m pytest tests/core -m "not slow"
@@ -23,7 +27,7 @@ sanitize:
 	CC=gcc MLEFAST_SANITIZE=1 $(MAKE) VENV=.venv-sanitize PACKAGE=. .venv-sanitize/core
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" PYTHONMALLOC=malloc \
 	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 \
-		.venv-sanitize/bin/python $(CORE) --capture=sys --ignore=tests/core/test_threads.py \
+		.venv-sanitize/bin/python $(CORE) --capture=sys --ignore=tests/core/test_threads.py --ignore=tests/core/test_processes.py \
 		-k "not terms_in_doubles and not (same_bits and (63 or 64))"
 
 bounds:
@@ -70,7 +74,7 @@ $(VENV)/installed: $(RUN) $(SOURCES)
 	$(RUN) -m pip install --quiet "$(PACKAGE)"
 	touch $@
 
-$(VENV)/core $(VENV)/test $(VENV)/bench $(VENV)/peers $(VENV)/demo $(VENV)/docs: $(VENV)/%: $(VENV)/installed
+$(VENV)/core $(VENV)/test $(VENV)/guards $(VENV)/bench $(VENV)/peers $(VENV)/demo $(VENV)/docs: $(VENV)/%: $(VENV)/installed
 	$(RUN) -m pip install --quiet --group $*
 	touch $@
 

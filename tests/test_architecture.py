@@ -71,8 +71,8 @@ ALLOWED = {
     },
     "formula": {"errors", "data", "likelihoods", "penalties", "solvers", "options", "predictors", "result", "fit"},
     "cli": {
-        "config", "errors", "data", "likelihoods", "options", "penalties", "solvers", "result", "interchange", "plot", "report", "fit",
-        "formula",
+        "config", "errors", "data", "diagnostics", "likelihoods", "options", "penalties", "solvers", "result", "interchange", "plot",
+        "report", "fit", "formula",
     },
     "__main__": {"cli"},
 }  # fmt: skip
@@ -172,6 +172,12 @@ def test_names_that_come_later_are_not_those_of_modules() -> None:
     modules = {path.relative_to(SOURCE).parts[0].removesuffix(".py") for path in FILES}
     assert not {name for names in mlefast._LATER.values() for name in names} & modules
     assert {name for names in mlefast._LATER.values() for name in names} <= set(mlefast.__all__)
+
+
+def test_filters_of_warnings_are_changed_in_one_place() -> None:
+    """Where threads wait for each other; the command line has its process for itself."""
+    users = {path.relative_to(SOURCE).as_posix() for path in FILES if "catch_warnings" in path.read_text()}
+    assert users == {"errors.py", "cli/messages.py"}
 
 
 def test_files_stay_readable() -> None:

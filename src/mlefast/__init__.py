@@ -6,6 +6,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+# first: where it cannot be loaded, as in most sub-interpreters, it says so in a line, and NumPy in fifty
+from . import _core as _core
 from .errors import (
     ConvergenceWarning,
     DataError,

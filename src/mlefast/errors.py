@@ -7,6 +7,30 @@ about the user's input are also `ValueError`, so that code which expects NumPy's
 
 from __future__ import annotations
 
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+_filters = threading.RLock()
+if hasattr(os, "register_at_fork"):  # a child must not wait for a thread that only its parent has
+    os.register_at_fork(before=_filters.acquire, after_in_parent=_filters.release, after_in_child=_filters.release)
+
+
+@contextmanager
+def warnings_as(action: Literal["ignore", "error"], category: type[Warning]) -> Iterator[None]:
+    """Warnings of a category ignored or raised inside.
+
+    Filters belong to the process (to the context only from Python 3.14 on, if it is told so): two threads that change
+    and restore them by turns lose those of each other and may leave them changed for ever, so here one waits for the
+    other.
+    """
+    with _filters, warnings.catch_warnings():
+        warnings.simplefilter(action, category)
+        yield
+
 
 class MlefastError(Exception):
     """Base of every error that mlefast raises on purpose."""

@@ -8,7 +8,6 @@ import builtins
 import dataclasses
 import difflib
 import re
-import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from mlefast.data.design import require_distinct
 from mlefast.data.files import require_columns
 from mlefast.data.missing import first_rows, missing_values
 from mlefast.data.table import missing_in, numbers_of, require_no_stray_words, table_of, to_pandas, with_column
-from mlefast.errors import DataError, FormulaError, MissingPackageError
+from mlefast.errors import DataError, FormulaError, MissingPackageError, warnings_as
 from mlefast.likelihoods import Likelihood
 from mlefast.penalties import Penalty
 from mlefast.solvers import Progress
@@ -240,8 +239,8 @@ def _materialise(formula: Any, frame: pd.DataFrame, undefined: str) -> Any:
     from formulaic.errors import DataMismatchWarning
 
     try:
-        with np.errstate(all="ignore"), warnings.catch_warnings():  # log(0) and its like are named by the fit
-            warnings.simplefilter("error", DataMismatchWarning)
+        # log(0) and its like are named by the fit
+        with np.errstate(all="ignore"), warnings_as("error", DataMismatchWarning):
             return formula.get_model_matrix(frame, output="pandas", na_action=undefined)
     except DataMismatchWarning as warning:
         raise _unknown_level(formula, frame, warning) from None
@@ -295,6 +294,40 @@ def _response(left: Any, table: nw.DataFrame[Any], rows: NDArray[np.intp]) -> An
     if matrix.shape[1] != 1:
         raise FormulaError(f"the left side {name} makes {matrix.shape[1]} columns. Use a column or one condition.")
     return matrix.to_numpy(dtype=np.float64)[:, 0]
+
+
+def read_response(formula: str, data: Any) -> Any:
+    """The response of a formula in all rows of a table; where it is computed, NaN for rows that lack a value.
+
+    Parameters
+    ----------
+    formula : str
+        Such as "late ~ hour" or "np.log(cost) ~ age".
+    data : frame of pandas, polars or Arrow, or dict of columns
+        The table, a row per observation.
+
+    Returns
+    -------
+    column of the table, or array of shape (n,), float64
+
+    Raises
+    ------
+    FormulaError
+        If the formula cannot be read or does not fit the table.
+
+    Examples
+    --------
+    >>> from mlefast.formula import read_response
+    >>> read_response("I(cost > 2) ~ age", {"cost": [1.0, 3.0, 5.0], "age": [20, 30, 40]}).tolist()
+    [0.0, 1.0, 1.0]
+    """
+    left, _ = _parse(formula)
+    used = _variables(left)
+    table = table_of(data, used)
+    values = _response(left, table, np.arange(len(table)))
+    if str(left) in table.columns:
+        return values
+    return np.where(missing_in(table, used), np.nan, values)  # a condition takes NaN for False
 
 
 def fit_formula(

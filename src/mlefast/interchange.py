@@ -105,10 +105,10 @@ def coefficients(result: Result) -> dict[str, list[Any]]:
     return {**names, **{name: column.ravel().tolist() for name, column in columns.items()}}
 
 
-def to_json(result: Result) -> str:
-    """The text of a result, a line for each of its parts."""
+def to_json(result: Result, **others: Any) -> str:
+    """The text of a result, a line for each of its parts, and of others, which `from_json` passes over."""
     lines = []
-    for name, value in encode(_document(result)).items():
+    for name, value in encode(_document(result) | others).items():
         text = json.dumps(value, allow_nan=False)
         if name in _ROWS and value:
             text = "[\n" + ",\n".join(f"    {json.dumps(row, allow_nan=False)}" for row in value) + "\n  ]"

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import importlib.util
 import io
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import draw
-from .errors import MissingPackageError, OptionError
+from .errors import MissingPackageError, OptionError, warnings_as
 from .result import Result
 from .summary import shorten
 
@@ -306,8 +305,8 @@ def as_svg(draw_into: Callable[..., object], terms: int = 0, classes: int = 0) -
     # text stays text: a browser has letters that the fonts of matplotlib lack
     options: Any = {"svg.fonttype": "none", "svg.hashsalt": "mlefast"}
     file = io.BytesIO()
-    with matplotlib.rc_context(options), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # about such letters, and names that leave little room
+    # about such letters, and names that leave little room
+    with matplotlib.rc_context(options), warnings_as("ignore", UserWarning):
         draw_into(ax=figure.add_subplot())
         figure.savefig(file, format="svg", metadata={"Date": None})
     return file.getvalue()

@@ -644,6 +644,7 @@ class Result:
         """The result that `to_json` wrote, also by an earlier version of mlefast.
 
         Of a fit by formula all comes back but the way the formula reads tables, so `predict` refuses; pickles hold it.
+        Nothing in the text is run, whereas a pickle runs code: read only pickles that are your own.
 
         Raises
         ------

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Threads: how many, after a fork, and under Ctrl-C."""
+"""Threads: how many, after a fork, several of Python at once, and under Ctrl-C."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
+import numpy as np
 import pytest
 
+import mlefast
 from mlefast._core import threads
+from mlefast.errors import warnings_as
 
 
 def run(code: str, timeout: float = 60.0, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -30,7 +37,8 @@ def test_quota_of_a_container() -> None:
 
 def test_the_smallest_limit_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "_asked_for", False)
-    monkeypatch.setattr(threads, "_quota", 1)
+    monkeypatch.setattr(threads, "_cgroup_cpus", lambda: 1)
+    monkeypatch.setattr(threads, "_allowed", threads._allowed.__wrapped__)  # not what was found before
     assert threads.resolve_threads(None) == (1, "the CPU quota of the container")
     assert threads.resolve_threads(7)[0] == 7
 
@@ -72,6 +80,59 @@ def test_a_forked_child_runs() -> None:
     assert done.stdout.split() == ["same", "True"], done.stderr
 
 
+# ---- several threads of Python
+
+
+def bits(result: mlefast.Result) -> bytes:
+    return b"".join(part.tobytes() for part in (result.params, result.covariance, np.float64(result.llf)))
+
+
+def test_fits_of_several_threads_at_once_have_the_bits_of_one_after_the_other() -> None:
+    """A workspace that calls share, as some solvers keep one, would mix their sums."""
+    rng = np.random.default_rng(0)
+    fits = []
+    for likelihood in ("bernoulli", "categorical", "gaussian", "laplace", "poisson"):
+        X, y = rng.standard_normal((30_000, 4)), rng.integers(0, 2 if likelihood == "bernoulli" else 4, 30_000)
+        fits.append(partial(mlefast.fit, X, y, likelihood=likelihood, threads=2))
+    alone = [bits(fit()) for fit in fits]
+    start, interval = threading.Barrier(len(fits)), sys.getswitchinterval()
+
+    def together(fit: partial[mlefast.Result]) -> bytes:
+        start.wait()
+        return bits(fit())
+
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(len(fits)) as pool:
+            assert list(pool.map(together, fits)) == alone
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_two_threads_leave_the_filters_of_warnings_as_they_were() -> None:
+    """They belong to the process: who saves those of another thread restores them for ever."""
+    before, first_in, second_in, first_out = list(warnings.filters), *(threading.Event() for _ in range(3))
+
+    def first() -> None:
+        with warnings_as("error", UserWarning):
+            first_in.set()
+            second_in.wait(0.5)  # in vain, if one waits for the other
+        first_out.set()
+
+    def second() -> None:
+        first_in.wait()
+        with warnings_as("ignore", UserWarning):
+            second_in.set()
+            first_out.wait(0.5)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda act: act(), (first, second)))
+    assert list(warnings.filters) == before
+
+
+# ---- instruction sets
+
+
 def test_an_instruction_set_of_choice() -> None:
     assert "base" in run("import mlefast; print(mlefast.show_config().instruction_set)", MLEFAST_ISA="base").stdout
     wrong = run("import mlefast", MLEFAST_ISA="avx9")
@@ -92,6 +153,8 @@ def test_an_instruction_set_that_the_machine_lacks() -> None:
     )
     assert "which this processor, system or build lacks; available here: base" in done.stderr
 
+
+# ---- Ctrl-C
 
 INTERRUPT = """
 import sys, numpy as np, mlefast

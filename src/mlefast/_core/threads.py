@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import os
+from functools import cache
 from pathlib import Path
 
 from . import _probe
@@ -41,16 +42,19 @@ def _cgroup_cpus() -> int | None:
         return None
 
 
-def _allowed_cpus() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+# Asked once, but not at import: it hardly changes under a running process, as OpenMP's own runtime supposes too, and to
+# ask takes longer than a small evaluation.
+@cache
+def _allowed() -> tuple[int, str]:
+    """How many CPUs this process may use, and what says so."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _cgroup_cpus()
+    if quota is not None and quota < cpus:
+        return quota, "the CPU quota of the container"
+    return cpus, "the processors this process may use"
 
 
-# Read once, as OpenMP's own runtime does: they hardly change under a running process, and to ask takes longer than a
-# small evaluation.
-_quota, _cpus = _cgroup_cpus(), _allowed_cpus()
-_asked_for = bool(os.environ.get("OMP_NUM_THREADS"))
+_asked_for = bool(os.environ.get("OMP_NUM_THREADS"))  # as OpenMP's runtime does, when it is loaded
 
 
 def resolve_threads(threads: int | None) -> tuple[int, str]:
@@ -59,9 +63,8 @@ def resolve_threads(threads: int | None) -> tuple[int, str]:
         return 1, "a forked child runs on one thread, since OpenMP does not survive a fork (use spawn or forkserver)"
     if threads is not None:
         return threads, "the argument `threads`"
-    count, reason = _probe.openmp()[1], "OMP_NUM_THREADS" if _asked_for else "the OpenMP runtime's limit"
-    if not _asked_for and _cpus < count:
-        count, reason = _cpus, "the processors this process may use"
-    if not _asked_for and _quota is not None and _quota < count:
-        count, reason = _quota, "the CPU quota of the container"
-    return max(1, count), reason
+    count = max(1, _probe.openmp()[1])
+    if _asked_for:
+        return count, "OMP_NUM_THREADS"
+    allowed = _allowed()
+    return allowed if allowed[0] < count else (count, "the OpenMP runtime's limit")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mlefast.errors import MissingPackageError, OptionError
@@ -17,6 +18,7 @@ from .progress import ProgressLine
 if TYPE_CHECKING:
     import click
 
+    from mlefast.diagnostics import Diagnostics
     from mlefast.likelihoods import Likelihood
     from mlefast.penalties import Penalty
     from mlefast.result import Result
@@ -92,12 +94,21 @@ def fit_command() -> click.Command:
         show_default=True,
         help="Iterations after which to give up.",
     )
+    @click.option("--diagnose", is_flag=True, help="Print how well the fit describes its rows, too.")
     @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of the summary.")
     @click.option("--output", type=click.Path(), help="Write the coefficients to a .csv, .json or .parquet file.")
     @click.option("--report", type=click.Path(), help="Write a page about the fit, with pictures, to an .html file.")
     @click.pass_obj
     def fit(
-        given: str, /, file: str, formula: str, as_json: bool, output: str | None, report: str | None, **options: Any
+        given: str,
+        /,
+        file: str,
+        formula: str,
+        diagnose: bool,
+        as_json: bool,
+        output: str | None,
+        report: str | None,
+        **options: Any,
     ) -> int:
         """Fit FORMULA, such as "late ~ hour + C(carrier)", to the table in FILE (CSV or Parquet).
 
@@ -105,14 +116,19 @@ def fit_command() -> click.Command:
         """
         _require_packages()
         require_places(file, output, report)
+        if diagnose:
+            _require_residuals(options["likelihood"])
         result, table = _fit(file, formula, options)
+        found = None
         try:
             if output is not None:
                 save_coefficients(result, output)
             if report is not None:
-                save_report(result, report, given, table, options)
+                save_report(result, report, given, _rows(formula, table, options))
+            if diagnose:
+                found = _diagnose(result, _rows(formula, table, options))
         finally:  # a disk that filled up must not cost the fit
-            say(result.to_json() if as_json else str(result.summary()))
+            say(_answer(result, found, as_json))
         return 0 if result.converged else 1
 
     return fit
@@ -161,3 +177,42 @@ def _penalty(alpha: float | None, firth: bool) -> Penalty | None:
             raise OptionError("--firth and --ridge are two penalties. Use one of them.")
         return Firth()
     return None if alpha is None else Ridge(alpha)
+
+
+def _require_residuals(likelihood: str) -> None:
+    """OptionError, before the fit, if there is nothing to say of its rows."""
+    from mlefast.likelihoods import Laplace, find_likelihood
+
+    if isinstance(find_likelihood(likelihood), Laplace):
+        raise OptionError(
+            "--diagnose is not for --likelihood laplace, whose residuals have no assumed spread. Leave it out."
+        )
+
+
+def _rows(formula: str, table: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """The rows of the fit, as arguments of what looks at them again; offset and exposure are known to the result."""
+    from mlefast.formula import read_response
+
+    weights = options["weights"]
+    return {
+        "X": table,
+        "y": read_response(formula, table),
+        "weights": None if weights is None else table[weights],
+        "missing": options["missing"],
+        "threads": options["threads"],
+    }
+
+
+def _diagnose(result: Result, rows: dict[str, Any]) -> Diagnostics:
+    from mlefast.diagnostics import diagnose
+
+    return diagnose(result, **rows)
+
+
+def _answer(result: Result, found: Diagnostics | None, as_json: bool) -> str:
+    """The fit, and what was found out about its rows."""
+    if as_json:
+        from mlefast.interchange import to_json
+
+        return to_json(result) if found is None else to_json(result, diagnostics=asdict(found))
+    return str(result.summary()) if found is None else f"{result.summary()}\n\n{found}"

@@ -34,6 +34,7 @@ def complain(message: str) -> None:
 
 def in_own_words(message: str) -> str:
     """Options as they are spelled here: missing="drop" is --missing drop."""
+    message = message.replace("penalty=mlefast.Firth()", "--firth")
     message = re.sub(rf"\b({_OPTIONS})=(\"[^\"]*\"|'[^']*'|\S+)", lambda m: f"--{m[1]} {m[2].strip(_QUOTES)}", message)
     message = re.sub(rf"\bRaise ({_OPTIONS})\b", r"Raise --\1", message)
     return re.sub("--(max|on|weight)_", r"--\1-", message)

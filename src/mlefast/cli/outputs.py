@@ -39,15 +39,10 @@ def save_coefficients(result: Result, output: str) -> None:
     write_coefficients(columns, output)
 
 
-def save_report(result: Result, path: str, given: str, table: Any, options: dict[str, Any]) -> None:
-    """The page about a fit, with the command that was given."""
+def save_report(result: Result, path: str, given: str, rows: dict[str, Any]) -> None:
+    """The page about a fit of these rows, with the command that was given."""
     from mlefast.report import report
 
-    rows: dict[str, Any] = {}
-    if result.response in table.column_names:  # not of what a formula computes
-        weights = options["weights"]
-        rows = {"X": table, "y": table[result.response], "missing": options["missing"], "threads": options["threads"]}
-        rows["weights"] = None if weights is None else table[weights]
     page = report(result, given, **rows)
     try:
         with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:

@@ -8,7 +8,6 @@ and nothing depends on blocks or threads; the replicates b - H^-1 sum_i (w_i - 1
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +18,7 @@ from mlefast import _core
 from mlefast.again import Block, FittedRows, read_at_estimate
 from mlefast.data.missing import first_rows, missing_values
 from mlefast.data.vectors import read_labels
-from mlefast.errors import DataError, MlefastError, MlefastWarning, OptionError
+from mlefast.errors import DataError, MlefastError, MlefastWarning, OptionError, warnings_as
 from mlefast.fit import fit
 from mlefast.likelihoods import Laplace
 from mlefast.objective import Information
@@ -259,8 +258,7 @@ def _refits(rows: FittedRows, keys: NDArray[np.int64], replicates: int, seed: in
         if classes and len(np.unique(data.y[present])) < classes:
             continue
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", MlefastWarning)
+            with warnings_as("ignore", MlefastWarning):
                 found = fit(
                     data.design,
                     data.y,

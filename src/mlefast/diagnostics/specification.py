@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlefast.again import Block, FittedRows, read_at_estimate, require_single
-from mlefast.errors import MlefastWarning, OptionError
+from mlefast.errors import MlefastWarning, OptionError, warnings_as
 from mlefast.fit import fit
 from mlefast.inference.wald import HypothesisTest, chi_squared
 from mlefast.likelihoods import Poisson
@@ -249,8 +248,7 @@ def link_test(
     columns = np.zeros((rows.rows, 2))
     for block in rows.blocks():
         columns[block.index] = np.column_stack([block.eta, block.eta**2])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", MlefastWarning)
+    with warnings_as("ignore", MlefastWarning):
         start = None
         for _ in range(2):  # a fit takes the Hessian where its last step began; the second begins at the maximum
             again = fit(

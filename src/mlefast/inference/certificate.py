@@ -10,7 +10,7 @@ import numpy as np
 from mlefast.objective import Vector
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Certificate:
     """The distance of an estimate to the exact maximum, from the gradient g and the information H at it.
 

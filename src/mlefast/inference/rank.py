@@ -11,7 +11,7 @@ import numpy as np
 from mlefast.objective import Information, Objective, Vector
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Alias:
     """A parameter that is not determined: its column is the sum of coefficient times column over `combination`."""
 

@@ -23,7 +23,7 @@ _MARGIN = 1e-6  # separated data reach 1 exactly, up to rounding
 _ROUNDING = {"double": float(np.finfo(np.float64).eps), "mixed": float(np.finfo(np.float32).eps)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Separation:
     """Whether the maximum exists, and how that is known.
 

@@ -18,7 +18,7 @@ _WIDTH = 2.0  # how many times the spread of y the linear predictors of the star
 _SAME = 1e-2  # standard errors between points that count as one
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Optimum:
     """A maximum that was found, its negative log-likelihood, and how many of the starts led to it."""
 
