@@ -77,6 +77,7 @@ COUNTS = {
     "anes96": lambda: _columns("anes96", "logpopul selfLR age educ income", lambda t: t["TVnews"]),
     "cancer": lambda: (np.log(table("cancer")[["population"]]), table("cancer")["cancer"].astype(float)),
     "heart": lambda: _columns("heart", "censors age", lambda t: t["survival"]),
+    "strikes": lambda: _columns("strikes", "iprod", lambda t: t["duration"]),
 }
 AMOUNTS = {
     "scotland": lambda: _columns("scotland", "COUTAX UNEMPF MOR ACT AGE", lambda t: t["YES"]),
@@ -92,6 +93,7 @@ MEASUREMENTS = {
     "grunfeld": lambda: _columns("grunfeld", "value capital", lambda t: t["invest"]),
     "engel": lambda: _columns("engel", "income", lambda t: t["foodexp"]),
     "copper": lambda: _columns("copper", "COPPERPRICE INCOMEINDEX ALUMPRICE", lambda t: t["WORLDCONSUMPTION"]),
+    "scotland": lambda: _columns("scotland", "COUTAX UNEMPF MOR ACT AGE", lambda t: t["YES"]),
 }
 CLASSES = {
     "anes96": lambda: _columns("anes96", "logpopul selfLR age educ income", lambda t: t["PID"]),
