@@ -121,10 +121,13 @@ def fit_exactly(x: Any, y: Any, **options: Any) -> mlefast.Result:
     return mlefast.fit(x, y, tol=1e-9, start=once.params, **options)
 
 
-def agree(found: Any, expected: Any, digits: float = 1e-8) -> None:
-    """Eight digits; of a number that is the difference of larger ones, such as a residual, four digits less count."""
-    expected = np.asarray(expected, float)
-    np.testing.assert_allclose(found, expected, rtol=digits, atol=1e-4 * digits * np.abs(expected).max())
+def agree(found: Any, expected: Any, digits: float = 1e-8, of: Any = 0.0) -> None:
+    """Eight digits; a difference of numbers of the size `of` has eight of theirs."""
+    found, expected = np.asarray(found, float), np.asarray(expected, float)
+    assert found.shape == expected.shape
+    excess = np.abs(found - expected) - digits * (np.abs(expected) + of)
+    worst = np.unravel_index(np.argmax(excess), excess.shape)
+    assert (excess <= 0.0).all(), f"{found[worst]!r} is not {expected[worst]!r}, at {worst}"
 
 
 @dataclass(frozen=True)
