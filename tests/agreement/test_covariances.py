@@ -98,9 +98,7 @@ def test_classes(choice) -> None:
         "cluster": clustered(inverse, scores, groups),
     }
     for kind, expected in wanted.items():
-        found = mlefast.with_covariance(
-            choice.ours, kind, *choice.data, groups=groups if kind == "cluster" else None
-        )
+        found = mlefast.with_covariance(choice.ours, kind, *choice.data, groups=groups if kind == "cluster" else None)
         agree_covariances(found.cov_params(), expected)
 
 

@@ -87,7 +87,9 @@ def test_goodness(glm) -> None:
         [theirs.deviance, theirs.pearson_chi2, theirs.pearson_chi2 / theirs.df_resid],
     )
     if glm.likelihood in ("gamma", "gaussian"):  # whose log-likelihoods are at scales of largest likelihood
-        llf, llnull = (loglik(glm.likelihood, glm.data[1], mu) for mu in (theirs.mu, np.full(n, theirs.model.endog.mean())))
+        llf, llnull = (
+            loglik(glm.likelihood, glm.data[1], mu) for mu in (theirs.mu, np.full(n, theirs.model.endog.mean()))
+        )
     else:
         llf, llnull = theirs.llf, theirs.llnull
         agree(found.cox_snell, theirs.pseudo_rsquared("cs"))

@@ -7,14 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy import special
 
 import mlefast
 
-from .cases import agree, case, fit_exactly, names, table
+from .cases import agree, case, names, table
 from .dense import bread, delta_errors
 
 WAYS = [(at, method) for at in ("overall", "mean") for method in ("dydx", "eyex", "eydx", "dyex")]

@@ -16,6 +16,8 @@ from statsmodels.stats.multitest import multipletests
 import mlefast
 
 from .cases import MEASUREMENTS, Case, agree, fit_exactly, table
+
+
 def chi2(statistic: float, df: int) -> tuple[float, float]:
     return statistic, stats.chi2.sf(statistic, df)
 

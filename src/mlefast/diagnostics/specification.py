@@ -95,7 +95,8 @@ def information_matrix_test(
     for block in rows.blocks():
         for part in _parts(block, nuisance + pairs):
             z = np.column_stack([_indicators(rows, part, scaled), np.ones(len(part.index))])
-            triangle = np.linalg.qr(np.vstack([triangle, np.sqrt(part.weights)[:, np.newaxis] * z]), mode="r")
+            weighted = np.sqrt(part.weights)[:, np.newaxis] * z
+            triangle = np.asarray(np.linalg.qr(np.vstack([triangle, weighted]), mode="r"))
     norms = np.sqrt((triangle**2).sum(axis=0))
     columns = triangle[:, :-1] / np.where(norms > 0.0, norms, 1.0)[:-1]
     left, sizes, _ = np.linalg.svd(columns, full_matrices=False)
