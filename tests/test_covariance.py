@@ -138,19 +138,6 @@ def test_clusters_are_those_of_sandwich() -> None:
     np.testing.assert_allclose(result.bse, wanted, rtol=DIGITS)
 
 
-def test_statsmodels_least_squares() -> None:
-    table = data("statecrime")
-    x, y, weights = table[["hs_grad", "poverty", "single"]], table["murder"], table["urban"]
-    region = np.arange(len(y)) % 9
-    options = {"likelihood": "gaussian", "weights": weights, "weight_kind": "precision"}
-    theirs = sm.WLS(y, sm.add_constant(x), weights=weights)
-    for kind in KINDS:
-        found = mlefast.fit(x, y, covariance=kind, **options)
-        np.testing.assert_allclose(found.bse, theirs.fit(cov_type=kind).bse, rtol=1e-9)
-    found = mlefast.fit(x, y, groups=region, **options)
-    np.testing.assert_allclose(found.bse, theirs.fit(cov_type="cluster", cov_kwds={"groups": region}).bse, rtol=1e-9)
-
-
 @pytest.mark.parametrize("link", ["probit", "cloglog"])
 def test_expected_information(link: str) -> None:
     table = data("spector")
@@ -178,42 +165,6 @@ def test_expected_information_of_counts_and_amounts() -> None:
     np.testing.assert_allclose(found.cov_params(), wanted, rtol=1e-8)
     canonical = mlefast.fit(x, counts, likelihood="poisson", **TIGHT)
     np.testing.assert_allclose(mlefast.with_covariance(canonical, "expected", x, counts).bse, canonical.bse, rtol=1e-8)
-
-
-def classes():
-    table = data("anes96")
-    x = table[["logpopul", "age", "educ"]].to_numpy()
-    return x, np.minimum(table["PID"].to_numpy(), 3).astype(int), table["selfLR"].to_numpy()
-
-
-def test_classes() -> None:
-    """The scores of each equation, from statsmodels' MNLogit."""
-    x, y, groups = classes()
-    theirs = sm.MNLogit(y, sm.add_constant(x)).fit(disp=False, method="newton", maxiter=100, tol=1e-14)
-    scores, inverse = theirs.model.score_obs(theirs.params), theirs.cov_params()
-    n, p = scores.shape
-    sums = np.array([scores[groups == g].sum(axis=0) for g in np.unique(groups)])
-    count = len(sums)
-    wanted = {
-        "HC0": inverse @ scores.T @ scores @ inverse,
-        "HC1": inverse @ scores.T @ scores @ inverse * n / (n - p),
-        "cluster": inverse @ sums.T @ sums @ inverse * count / (count - 1) * (n - 1) / (n - p),
-    }
-    result = mlefast.fit(x, y, likelihood="categorical", **TIGHT)
-    for kind, matrix in wanted.items():
-        found = mlefast.with_covariance(result, kind, x, y, groups=groups if kind == "cluster" else None)
-        np.testing.assert_allclose(found.cov_params(), matrix, rtol=1e-6, atol=1e-10)
-    weights = np.random.default_rng(1).random(n)
-    wide = np.column_stack([np.ones(n), x])
-    survey = mlefast.fit(x, y, likelihood="categorical", weights=weights, weight_kind="sampling", **TIGHT)
-    w = weights / weights.mean()
-    frequency = mlefast.fit(x, y, likelihood="categorical", weights=w, **TIGHT)
-    eta = np.column_stack([np.zeros(n), wide @ frequency.params.T])
-    probability = np.exp(eta) / np.exp(eta).sum(axis=1, keepdims=True)
-    slopes = w[:, np.newaxis] * (probability[:, 1:] - (y[:, np.newaxis] == [1, 2, 3]))
-    own = (slopes[:, :, np.newaxis] * wide[:, np.newaxis]).reshape(n, -1)
-    spread = frequency.cov_params() @ own.T @ own @ frequency.cov_params() * n / (n - 1)
-    np.testing.assert_allclose(survey.cov_params(), spread, rtol=1e-7, atol=1e-12)
 
 
 def test_sampling_weights_are_those_of_survey() -> None:
@@ -309,32 +260,6 @@ def test_own_likelihoods() -> None:
         found = mlefast.fit(x, y, likelihood=own, covariance=kind, groups=labels, **TIGHT)
         wanted = mlefast.fit(x, y, likelihood="poisson", covariance=kind, groups=labels, **TIGHT)
         np.testing.assert_allclose(found.bse, wanted.bse, rtol=1e-7)
-
-
-def test_shape_parameters() -> None:
-    """The scores of the coefficients and alpha, from statsmodels; d / d log(alpha) = alpha d / d alpha."""
-    rng = np.random.default_rng(11)
-    n = 600
-    x, groups = rng.standard_normal((n, 2)), rng.integers(0, 30, n)
-    y = rng.poisson(np.exp(0.5 + 0.3 * x[:, 0]) * rng.gamma(2.0, 0.5, n))
-    theirs = sm.NegativeBinomial(y, sm.add_constant(x)).fit(disp=False, method="newton", maxiter=100, tol=1e-14)
-    turn = np.diag([1, 1, 1, 1 / theirs.params[-1]])
-    scores = theirs.model.score_obs(theirs.params)
-    sums = np.array([scores[groups == g].sum(axis=0) for g in range(30)])
-    inverse = np.linalg.inv(-theirs.model.hessian(theirs.params))
-    result = mlefast.fit(x, y, likelihood="negative_binomial", **TIGHT)
-    for kind, rows, factor in (
-        ("HC0", scores, 1.0),
-        ("HC1", scores, n / (n - 4)),
-        ("cluster", sums, 30 / 29 * 599 / 596),
-    ):
-        labels = groups if kind == "cluster" else None
-        wanted = turn @ inverse @ rows.T @ rows @ inverse @ turn * factor
-        for found in (
-            mlefast.fit(x, y, likelihood="negative_binomial", covariance=kind, groups=labels, **TIGHT),
-            mlefast.with_covariance(result, kind, x, y, groups=labels),
-        ):
-            np.testing.assert_allclose(found.cov_params(), wanted, rtol=1e-6, atol=1e-9)
 
 
 def test_frequencies_with_a_shape_are_repeated_rows() -> None:

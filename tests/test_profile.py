@@ -53,17 +53,6 @@ def test_penalised_tests_and_intervals_as_logistf() -> None:
     assert "0.6097" in text and "7.8546" in text and "0.0091" in text
 
 
-def test_gaussian_has_a_formula() -> None:
-    rng = np.random.default_rng(1)
-    x, y = rng.standard_normal((30, 2)) + 5, rng.standard_normal(30)
-    result = mlefast.fit(x, y, likelihood="gaussian")
-    found = mlefast.profile(result, x, y, alpha=0.1)
-    # n log(1 + t^2 / (n - p)) is twice the drop
-    half = np.sqrt(27 * np.expm1(stats.chi2.ppf(0.9, 1) / 30)) * result.bse
-    assert np.allclose(found.intervals, np.column_stack([result.params - half, result.params + half]), rtol=1e-9)
-    assert np.allclose(found.statistics, 30 * np.log1p(result.tvalues**2 / 27), rtol=1e-7)
-
-
 @pytest.mark.parametrize("penalty", [None, FIRTH])
 def test_groups_of_counts_have_one_parameter_each(penalty: Any) -> None:
     group, y, w = np.array([0, 0, 1, 1]), np.array([0, 3, 7, 9]), np.array([5, 2, 1, 1])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The bootstrap: against products in NumPy, the sandwich with its known Monte Carlo error, and statsmodels' clusters."""
+"""The bootstrap: the clusters of statsmodels, repeated rows, refits, and what is refused."""
 
 from __future__ import annotations
 
@@ -13,47 +13,6 @@ from mlefast import _core
 from .conftest import fit_exactly
 
 _SIGMAS = 5.0
-
-
-def steps(x, d1, d2, weights):
-    """-H^-1 sum (w - 1) g in NumPy."""
-    wide = np.column_stack([np.ones(len(x)), x])
-    hessian = (wide * np.asarray(d2)[:, np.newaxis]).T @ wide
-    return -np.linalg.solve(hessian, (wide * np.asarray(d1)[:, np.newaxis]).T @ (weights - 1.0)).T
-
-
-def test_replicates_are_newton_steps(spector, cpunish) -> None:
-    for (x, y), likelihood in ((spector, "bernoulli"), (cpunish, "poisson")):
-        result = fit_exactly(x, y, likelihood=likelihood)
-        found = mlefast.bootstrap(result, x, y, replicates=200, seed=9)
-        weights = _core.draw(np.arange(len(y)), 9, 2)[:, :200]
-        _, d1, d2 = result.family.terms(np.column_stack([np.ones(len(x)), x]) @ result.params, y)
-        expected = result.params + steps(x, d1, d2, weights)
-        assert (np.abs(found.replicates - expected) < 1e-9 * np.abs(expected).max(axis=0)).all()
-        assert found.replicates.shape == (200, len(result.params)) and found.names == result.names
-        np.testing.assert_allclose(found.covariance, np.cov(found.replicates.T), rtol=1e-10)
-        np.testing.assert_allclose(found.conf_int(0.1), np.quantile(found.replicates, [0.05, 0.95], axis=0).T)
-
-
-def bound(x, d1, d2, count):
-    """Relative standard error of a variance from `count` replicates: sums of independent terms, each with an excess
-    kurtosis of about that of Poisson's distribution with mean 1, which is 1.
-    """
-    wide = np.column_stack([np.ones(len(x)), x])
-    hessian = (wide * d2[:, np.newaxis]).T @ wide
-    terms = np.linalg.solve(hessian, (wide * d1[:, np.newaxis]).T) ** 2
-    kurtosis = 3.0 + (terms**2).sum(axis=1) / terms.sum(axis=1) ** 2
-    return np.sqrt((kurtosis - 1.0) / count)
-
-
-@pytest.mark.parametrize("likelihood", ["poisson", mlefast.NegativeBinomial(alpha=0.7), "gaussian"])
-def test_errors_are_those_of_the_sandwich(randhie, likelihood) -> None:
-    x, y = randhie
-    result = fit_exactly(x, y, likelihood=likelihood, covariance="HC0")
-    found = mlefast.bootstrap(result, x, y, replicates=4000, seed=1)
-    _, d1, d2 = result.family.terms(np.column_stack([np.ones(len(x)), x]) @ result.params, y)
-    off = np.diagonal(found.covariance) / result.bse**2 - 1.0
-    assert (np.abs(off) < _SIGMAS * bound(x, d1, d2, 4000)).all()
 
 
 def test_groups_are_drawn_together(randhie) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Marginal effects on real data, against statsmodels and differences of the mean."""
+"""Marginal effects of formulas, against differences of the mean; their edge cases."""
 
 from __future__ import annotations
 
@@ -7,55 +7,8 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-import statsmodels.api as sm
 
 import mlefast
-
-from .conftest import fit_exactly
-
-EXACT = {"rtol": 1e-8, "atol": 1e-12}
-ALL = [(at, method) for at in ("overall", "mean") for method in ("dydx", "eyex", "eydx", "dyex")]
-
-
-@pytest.mark.parametrize(("at", "method"), ALL)
-@pytest.mark.parametrize("link", ["logit", "probit"])
-def test_labels_are_statsmodels(spector, at, method, link) -> None:
-    x, y = spector
-    model = {"logit": sm.Logit, "probit": sm.Probit}[link](y, sm.add_constant(x))
-    theirs = model.fit(disp=0, tol=1e-14, maxiter=100).get_margeff(at=at, method=method)
-    ours = fit_exactly(x, y, likelihood=mlefast.Bernoulli(link=link))
-    found = mlefast.marginal_effects(ours, x, at=at, method=method, discrete=False)
-    np.testing.assert_allclose(found.effects, theirs.margeff, **EXACT)
-    np.testing.assert_allclose(found.bse, theirs.margeff_se, rtol=1e-7)
-    np.testing.assert_allclose(found.pvalues, theirs.pvalues, rtol=1e-6)
-    np.testing.assert_allclose(found.conf_int(), theirs.conf_int(), rtol=1e-6)
-
-
-@pytest.mark.parametrize(("at", "method"), ALL)
-def test_counts_are_statsmodels(cpunish, at, method) -> None:
-    x, y = cpunish
-    theirs = sm.Poisson(y, sm.add_constant(x)).fit(disp=0, tol=1e-14, method="newton", maxiter=200)
-    theirs = theirs.get_margeff(at=at, method=method)
-    found = mlefast.marginal_effects(fit_exactly(x, y, likelihood="poisson"), x, at=at, method=method, discrete=False)
-    np.testing.assert_allclose(found.effects, theirs.margeff, **EXACT)
-    np.testing.assert_allclose(found.bse, theirs.margeff_se, rtol=1e-7)
-
-
-@pytest.mark.parametrize(
-    ("at", "method"), [("overall", "dydx"), ("overall", "eydx"), ("mean", "dydx"), ("mean", "eydx")]
-)
-def test_zeros_and_ones_are_statsmodels_dummies(spector, at, method) -> None:
-    x, y = spector  # of which PSI is one
-    fitted = sm.Logit(y, sm.add_constant(x)).fit(disp=0, tol=1e-14, maxiter=100)
-    theirs = fitted.get_margeff(at=at, method=method, dummy=True)
-    found = mlefast.marginal_effects(fit_exactly(x, y), x, at=at, method=method)
-    if method == "dydx":
-        np.testing.assert_allclose(found.effects, theirs.margeff, **EXACT)
-        np.testing.assert_allclose(found.bse, theirs.margeff_se, rtol=1e-7)
-    else:  # statsmodels 0.14 divides the difference by the mean; here it is the difference of logarithms
-        columns = sm.add_constant(x) if at == "overall" else sm.add_constant(x).mean().to_frame().T
-        high, low = (fitted.predict(columns.assign(PSI=value)) for value in (1.0, 0.0))
-        assert found.effects[2] == pytest.approx(np.log(high / low).mean(), rel=1e-8)
 
 
 def jacobian(function, params, errors):
@@ -67,35 +20,6 @@ def jacobian(function, params, errors):
         step = step.reshape(params.shape)
         columns.append((function(params + step) - function(params - step)) / (6e-4 * size))
     return np.stack(columns, axis=-1)
-
-
-@pytest.mark.parametrize(("at", "method"), ALL)
-def test_classes(anes, at, method) -> None:
-    # the effects of MNLogit are statsmodels'; its errors are from differences, as these are
-    x, y = anes
-    wide = np.column_stack([np.ones(len(x)), x])
-    wide = wide if at == "overall" else wide.mean(axis=0, keepdims=True)
-    ours = fit_exactly(x, y, likelihood="categorical")
-    found = mlefast.marginal_effects(ours, x, at=at, method=method, discrete=False)
-
-    def effects(params):
-        eta = np.pad(wide @ params.T, ((0, 0), (1, 0)))
-        p = np.exp(eta) / np.exp(eta).sum(axis=1, keepdims=True)
-        b = np.vstack([np.zeros(params.shape[1]), params])[:, 1:]
-        slopes = b[np.newaxis] - np.einsum("ik,kj->ij", p, b)[:, np.newaxis]  # of log p
-        slopes = slopes if method[0] == "e" else slopes * p[:, :, np.newaxis]
-        slopes = slopes * wide[:, np.newaxis, 1:] if method[2] == "e" else slopes
-        return slopes.mean(axis=0).T
-
-    np.testing.assert_allclose(found.effects, effects(ours.params), **EXACT)
-    flat = jacobian(effects, ours.params, ours.bse).reshape(-1, ours.params.size)
-    error = np.sqrt(np.diagonal(flat @ ours.covariance @ flat.T)).reshape(found.effects.shape)
-    np.testing.assert_allclose(found.bse, error, rtol=3e-7)
-    if method == "dydx":
-        fitted = sm.MNLogit(y, sm.add_constant(x)).fit(disp=0, tol=1e-14)
-        np.testing.assert_allclose(found.effects, fitted.get_margeff(at=at, method=method).margeff, **EXACT)
-        np.testing.assert_allclose(found.effects.sum(axis=1), 0.0, atol=1e-10)
-    assert found.classes == tuple(range(7))
 
 
 @pytest.fixture(scope="module")

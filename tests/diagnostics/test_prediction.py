@@ -1,43 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Intervals of predictions on real data, against statsmodels, R and the delta method by differences."""
+"""Intervals of predictions on real data, against R; their edge cases."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.api as sm
-from scipy.special import expit, logit, ndtri
 
 import mlefast
 
 from .conftest import fit_exactly
-
-EXACT = {"rtol": 1e-8, "atol": 1e-11}
-
-
-@pytest.mark.parametrize(
-    ("name", "likelihood", "family"),
-    [
-        ("spector", "bernoulli", sm.families.Binomial()),
-        ("spector", mlefast.Bernoulli(link="cloglog"), sm.families.Binomial(sm.families.links.CLogLog())),
-        ("randhie", "poisson", sm.families.Poisson()),
-        ("cpunish", mlefast.NegativeBinomial(alpha=0.3), sm.families.NegativeBinomial(alpha=0.3)),
-    ],
-)
-def test_intervals_are_statsmodels(request, name, likelihood, family) -> None:
-    x, y = request.getfixturevalue(name)
-    ours = fit_exactly(x, y, likelihood=likelihood)
-    model = sm.GLM(y, sm.add_constant(x), family=family)
-    theirs = model.fit(tol=1e-14, tol_criterion="params", maxiter=200)
-    if not ours.family.canonical:  # the observed information, which statsmodels' Newton uses
-        theirs = model.fit(method="newton", start_params=theirs.params, tol=1e-14)
-    frame = theirs.get_prediction().summary_frame(alpha=0.1)
-    found = ours.predict(x, interval=0.9)
-    np.testing.assert_allclose(found.mean, frame["mean"], **EXACT)
-    np.testing.assert_allclose(found.lower, frame["mean_ci_lower"], **EXACT)
-    np.testing.assert_allclose(found.upper, frame["mean_ci_upper"], **EXACT)
-    assert np.array_equal(found.mean, ours.predict(x)) and found.interval == 0.9
 
 
 def test_intervals_are_r(cpunish, longley) -> None:
@@ -57,28 +29,6 @@ def test_two_classes_are_bernoulli(spector) -> None:
     np.testing.assert_allclose(two.lower, np.column_stack([1 - one.upper, one.lower]), rtol=1e-7)
     np.testing.assert_allclose(two.upper, np.column_stack([1 - one.lower, one.upper]), rtol=1e-7)
     np.testing.assert_allclose(two.se_eta[:, 0], one.se_eta, rtol=1e-8)
-
-
-def test_classes_by_differences(anes) -> None:
-    x, y = anes
-    result = fit_exactly(x, y, likelihood="categorical")
-    rows = np.column_stack([np.ones(5), x[:5]])
-    found = result.predict(x[:5], interval=0.95)
-
-    def log_odds(params):
-        return logit(np.exp(e := np.pad(rows @ params.T, ((0, 0), (1, 0)))) / np.exp(e).sum(axis=1, keepdims=True))
-
-    jacobian = np.empty((5, 7, result.params.size))
-    for q, size in enumerate(result.bse.ravel()):
-        step = np.zeros(result.params.size)
-        step[q] = 1e-4 * size
-        step = step.reshape(result.params.shape)
-        jacobian[..., q] = (log_odds(result.params + step) - log_odds(result.params - step)) / (2e-4 * size)
-    error = np.sqrt(np.einsum("ikq,qr,ikr->ik", jacobian, result.covariance, jacobian))
-    centre = log_odds(result.params)
-    np.testing.assert_allclose(found.lower, expit(centre + ndtri(0.025) * error), rtol=1e-7)
-    np.testing.assert_allclose(found.upper, expit(centre - ndtri(0.025) * error), rtol=1e-7)
-    assert found.eta.shape == found.se_eta.shape == (5, 6) and found.mean.shape == (5, 7)
 
 
 def test_offsets_formulas_and_missing_values(randhie) -> None:
