@@ -83,7 +83,7 @@ def read_table(path: str | os.PathLike[str], columns: Sequence[str] | None = Non
         table = _read(file, kind, columns)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(
-            f"{file} cannot be read as {kind[1:]}: {_first_line(error)} It may be damaged or truncated."
+            f"{file} cannot be read as {kind[1:]}: {first_line(error)} It may be damaged or truncated."
         ) from None
     if table.num_rows == 0:
         raise DataError(f"{file} has no rows.")
@@ -138,7 +138,8 @@ def _read(file: Path, kind: str, columns: Sequence[str] | None) -> pa.Table:
     )
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of a message, as a sentence."""
     text = str(error).strip().splitlines()
     return text[0].rstrip(".") + "." if text else type(error).__name__ + "."
 
