@@ -132,9 +132,14 @@ class MemoryDesign:
         groups = tuple(np.empty((rows, 1), group.dtype) for group in self.groups for _ in range(group.shape[1]))
         return replace(self, groups=groups, rows=rows)
 
-    def head(self, rows: int) -> MemoryDesign:
-        """The first rows, where they lie."""
-        return replace(self, groups=tuple(group[:rows] for group in self.groups), rows=rows)
+    def part(self, rows: slice) -> MemoryDesign:
+        """Neighbouring rows, where they lie."""
+        return replace(self, groups=tuple(group[rows] for group in self.groups), rows=rows.stop - rows.start)
+
+    def write(self, first: int, rows: MemoryDesign) -> None:
+        """Other rows of the same columns in the place of those from `first` on."""
+        for to, group in zip(self.groups, rows.groups, strict=True):
+            to[first : first + rows.rows] = group
 
     def missing(self) -> NDArray[np.bool_]:
         """True for each row in which a column is NaN."""

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""X as a stream: columns of a source that are decoded for every pass, in a thread of its own, piece by piece.
+"""X as a stream: columns of a source that are decoded for every pass, in a thread of its own, batch by batch.
 
-A piece is a power of two of the pass's blocks, so that sums over the pieces have the bits of sums over all rows. Two
-pieces exist at a time: one that is worked on, and one that is being filled.
+Batches are cut again into whole blocks of the pass, which sum up to the bits of all rows at once.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +26,10 @@ from .source import READ_ROWS, Source
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_LARGEST_PIECE = 64  # blocks
-_SHARE = 16  # of the memory, that a piece may take
+_SHARE = 16  # of the memory, that a batch may take
+_PATIENCE = 0.1  # seconds after which the reader looks whether it is still wanted
+
+Item = TypeVar("Item")
 
 Encode = Callable[["pa.RecordBatch"], Sequence[NDArray[Any]]]  # a batch of the source to the columns of X
 
@@ -42,12 +43,12 @@ class Kept:
     rows: int  # of the source
     lost: NDArray[np.bool_] | None = None
 
-    def batches(self) -> Generator[pa.RecordBatch, None, None]:
-        """The rows that are fitted; DataError if there are more or fewer than before."""
+    def batches(self, rows: int = READ_ROWS) -> Generator[pa.RecordBatch, None, None]:
+        """The rows that are fitted, so many at a time; DataError if there are more or fewer than before."""
         import pyarrow as pa
 
         first = 0
-        for batch in self.source.batches(self.columns, READ_ROWS):
+        for batch in self.source.batches(self.columns, rows):
             last = first + batch.num_rows
             if last > self.rows:
                 break
@@ -84,7 +85,7 @@ class StreamDesign:
         self._encode = encode
         self._sample = sample
         self._step = step
-        self._piece = _piece_rows(sample, memory)
+        self._batch_rows = _batch_rows(sample, memory)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -101,61 +102,47 @@ class StreamDesign:
         """The relative error that numbers of each column may have from their type."""
         return self._sample.roundoff
 
-    def pieces(self) -> Generator[tuple[int, MemoryDesign], None, None]:
-        """All rows, piece by piece, and where each begins; what a piece holds is overwritten two pieces later.
+    def pieces(self, unit: int) -> Generator[tuple[int, MemoryDesign], None, None]:
+        """All rows, some at a time and where these begin; each time, but for the last, a multiple of `unit` rows.
 
-        Close the iterator, as by `contextlib.closing`, where it may not be read to its end.
+        They lie where they were decoded, but for those of a unit that two batches share. Close the iterator, as by
+        `contextlib.closing`, where it may not be read to its end.
         """
-        stop, free, filled = threading.Event(), queue.SimpleQueue[Any](), queue.SimpleQueue[Any]()
-        for _ in range(2):
-            free.put(self._sample.like(min(self._piece, self.rows)))
+        with closing(read_ahead(self._recut(unit))) as pieces:
+            yield from pieces
 
-        def read() -> None:
-            try:
-                for piece in self._fill(free, stop):
-                    filled.put(piece)
-                filled.put(None)
-            except BaseException as error:
-                filled.put(error)
-
-        thread = threading.Thread(target=read, name="mlefast-reader", daemon=True)
-        thread.start()
-        try:
-            while (found := filled.get()) is not None:
-                if isinstance(found, BaseException):
-                    raise found
-                buffer, first, count = found
-                yield first, buffer.head(count)
-                free.put(buffer)
-        finally:
-            stop.set()
-            free.put(None)
-            thread.join()
-
-    def _fill(self, free: Any, stop: threading.Event) -> Iterator[tuple[MemoryDesign, int, int]]:
-        """Buffers with rows in them, the first row and the number of rows."""
-        buffer, first, count = free.get(), 0, 0
-        with closing(self._kept.batches()) as batches:
+    def _recut(self, unit: int) -> Generator[tuple[int, MemoryDesign], None, None]:
+        first, count = 0, 0  # where the rows begin that wait for others, and their number
+        waiting = self._sample.like(0)
+        with closing(self._kept.batches(self._batch_rows)) as batches:
             for batch in batches:
-                columns, done = self._encode(batch), 0
-                while done < batch.num_rows:
-                    if stop.is_set():
-                        return
-                    here = min(self._piece - count, batch.num_rows - done)
-                    for group, column in zip(buffer.groups, columns, strict=True):
-                        group[count : count + here, 0] = column[done : done + here]
-                    count, done = count + here, done + here
-                    if count == self._piece:
-                        yield buffer, first, count
-                        buffer, first, count = free.get(), first + count, 0
-                        if buffer is None:
-                            return
+                rows = self._design(batch)
+                if count:
+                    here = min(unit - count, rows.rows)
+                    waiting.write(count, rows.part(slice(0, here)))
+                    count += here
+                    if count < unit:
+                        continue
+                    yield first, waiting
+                    first, rows = first + unit, rows.part(slice(here, rows.rows))
+                whole = rows.rows // unit * unit
+                if whole:
+                    yield first, rows.part(slice(0, whole))
+                    first += whole
+                count = rows.rows - whole
+                if count:
+                    waiting = self._sample.like(unit)
+                    waiting.write(0, rows.part(slice(whole, rows.rows)))
         if count:
-            yield buffer, first, count
+            yield first, waiting.part(slice(0, count))
+
+    def _design(self, batch: pa.RecordBatch) -> MemoryDesign:
+        groups = tuple(column[:, np.newaxis] for column in self._encode(batch))
+        return MemoryDesign(groups, batch.num_rows, self.columns, self.given_names)
 
     def blocks(self, elements: int = BLOCK_ELEMENTS) -> Iterator[tuple[slice, NDArray[np.float64]]]:
         """All rows in float64, in the same blocks as rows in memory."""
-        with closing(self.pieces()) as pieces:
+        with closing(self.pieces(block_rows(self.columns, elements))) as pieces:
             for first, piece in pieces:
                 for rows, block in piece.blocks(elements):
                     yield slice(first + rows.start, first + rows.stop), block
@@ -165,7 +152,7 @@ class StreamDesign:
         found = np.empty((len(index), self.columns))
         order = np.argsort(index, kind="stable")
         ranked, done = index[order], 0
-        with closing(self.pieces()) as pieces:
+        with closing(self.pieces(1)) as pieces:
             for first, piece in pieces:
                 if done == len(index):
                     break
@@ -198,15 +185,50 @@ class StreamDesign:
         return np.zeros(self.rows, dtype=np.bool_)
 
 
-def _piece_rows(sample: MemoryDesign, memory: int) -> int:
-    """Rows of a piece: whole blocks of the pass, and whole ones of `blocks`."""
-    row = sum(group.dtype.itemsize for group in sample.groups)
-    least = max(_core.BLOCK, block_rows(sample.columns, BLOCK_ELEMENTS))
-    if 2 * _SHARE // 4 * least * row > memory:
+def _batch_rows(sample: MemoryDesign, memory: int) -> int:
+    """Rows to decode at a time, of which several batches exist; OptionError if the memory is too little."""
+    row = max(1, sum(group.dtype.itemsize for group in sample.groups))
+    if _SHARE * _core.BLOCK * row > memory:
         raise OptionError(
-            f"memory={memory} bytes is too little for {sample.columns} columns. Give at least {8 * least * row}."
+            f"memory={memory} bytes is too little for {sample.columns} columns. Give {_SHARE * _core.BLOCK * row} at "
+            "least."
         )
-    rows = least
-    while rows < _LARGEST_PIECE * _core.BLOCK and 2 * rows * row * _SHARE <= memory:
-        rows *= 2
-    return rows
+    return min(READ_ROWS, 1 << (memory // (_SHARE * row)).bit_length() - 1)
+
+
+def read_ahead(items: Generator[Item, None, None]) -> Generator[Item, None, None]:
+    """The same items, made in a thread of their own, one ahead of those that are asked for."""
+    stop, filled = threading.Event(), queue.Queue[Any](maxsize=1)
+
+    def hand_over(item: Any) -> None:
+        while not stop.is_set():
+            try:
+                filled.put(item, timeout=_PATIENCE)
+            except queue.Full:
+                continue
+            return
+
+    def read() -> None:
+        try:
+            with closing(items):
+                for item in items:
+                    hand_over((item, None))
+                    if stop.is_set():
+                        return
+            hand_over((None, None))
+        except BaseException as error:
+            hand_over((None, error))
+
+    thread = threading.Thread(target=read, name="mlefast-reader", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = filled.get()
+            if error is not None:
+                raise error
+            if item is None:
+                return
+            yield item
+    finally:
+        stop.set()
+        thread.join()

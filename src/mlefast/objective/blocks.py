@@ -19,7 +19,7 @@ from mlefast.likelihoods import UserLikelihood
 
 from .protocol import Matrix, Vector
 
-_BLOCK_ROWS = 1 << 14
+BLOCK_ROWS = 1 << 14
 _GIVEN = _core.Leaf("given")  # d1 in the place of y, d2 in that of the offset
 
 
@@ -139,8 +139,8 @@ class BlockRows:
         return rows.scan(params, direction, _GIVEN, threads)
 
     def _parts(self) -> Iterator[slice]:
-        for first in range(0, len(self._y), _BLOCK_ROWS):
-            yield slice(first, min(first + _BLOCK_ROWS, len(self._y)))
+        for first in range(0, len(self._y), BLOCK_ROWS):
+            yield slice(first, min(first + BLOCK_ROWS, len(self._y)))
 
     def _rows(
         self, part: slice, y: NDArray[Any], offset: NDArray[Any] | None, columns: slice | None = None

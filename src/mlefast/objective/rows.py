@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mlefast import _core
 from mlefast.data import Design, MemoryDesign, StreamDesign
 
-from .blocks import BlockRows
+from .blocks import BLOCK_ROWS, BlockRows
 from .journal import JournalRows, JournalSoftmax
 from .protocol import Matrix, Vector
 from .stream import MakeRows, StreamRows, StreamSoftmax
@@ -92,7 +92,7 @@ def rows_of(
     """The rows of a design with one value each of the others; with `in_python` the leaf is a function of Python."""
     make: MakeRows = _in_python if in_python else _compiled
     if isinstance(design, StreamDesign):
-        return StreamRows(make, design, y, weights, offset, intercept)
+        return StreamRows(make, BLOCK_ROWS if in_python else _core.BLOCK, design, y, weights, offset, intercept)
     assert isinstance(design, MemoryDesign)
     rows: Rows = make(design, y, weights, offset, intercept, 0, design.rows)
     return rows

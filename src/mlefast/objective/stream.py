@@ -18,6 +18,8 @@ from mlefast.data import MemoryDesign, StreamDesign
 
 from .protocol import Matrix, Vector
 
+_WIDE = 64  # columns
+
 # how the rows of a piece are made: its columns, then y, weights, offset, intercept, the first row and the number of all
 MakeRows = Callable[[MemoryDesign, NDArray[Any], NDArray[Any] | None, NDArray[Any] | None, bool, int, int], Any]
 
@@ -28,13 +30,16 @@ class StreamRows:
     def __init__(
         self,
         make: MakeRows,
+        unit: int,
         design: StreamDesign,
         y: NDArray[Any],
         weights: NDArray[Any] | None,
         offset: NDArray[Any] | None,
         intercept: bool,
     ) -> None:
+        """`make` makes the rows of a piece, which has a multiple of `unit` rows."""
         self._make = make
+        self._unit = unit
         self._design = design
         self._y = y
         self._weights = weights
@@ -48,7 +53,7 @@ class StreamRows:
 
     def parts(self) -> Generator[Any, None, None]:
         """The rows of one piece after the other: the loop of every pass."""
-        with closing(self._design.pieces()) as pieces:
+        with closing(self._design.pieces(self._unit)) as pieces:
             for first, piece in pieces:
                 yield self._rows(piece, slice(first, first + piece.rows), first, self._design.rows)
 
@@ -76,6 +81,7 @@ class StreamRows:
         self, params: Vector, leaf: Any, order: int, threads: int, single: bool = False
     ) -> tuple[float, Vector | None, Matrix | None, bool, float]:
         """(nll, gradient or None, Hessian or None, whether all is finite, reach)."""
+        threads = self.team(threads, order)
         answer: tuple[float, Vector | None, Matrix | None, bool, float] = self.total(
             lambda part, before: part.evaluate(params, leaf, order, threads, single, before=before)
         )
@@ -111,6 +117,10 @@ class StreamRows:
         """The linear predictor of every row."""
         return np.concatenate(self.each(lambda part: part.linear_predictor(params, threads)))
 
+    def team(self, threads: int, order: int) -> int:
+        """Threads of a pass, unless the Hessian takes longer than to decode its rows: the others decode meanwhile."""
+        return threads if order == 2 and self._design.columns >= _WIDE else (threads + 1) // 2
+
     def every(self, step: int) -> Any:
         """Rows 0, step, 2 step, ... of the same data, in memory."""
         design = self._design.every(step)
@@ -131,6 +141,7 @@ class StreamSoftmax:
         self, params: Matrix, order: int, threads: int, single: bool = False
     ) -> tuple[float, Matrix | None, Matrix | None, bool]:
         """(nll, gradient or None, Hessian or None, whether all is finite)."""
+        threads = self._rows.team(threads, order)
         answer: tuple[float, Matrix | None, Matrix | None, bool] = self._rows.total(
             lambda part, before: self._of(part).evaluate(params, order, threads, single, before=before)
         )
