@@ -8,6 +8,7 @@ import builtins
 import dataclasses
 import difflib
 import re
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -462,6 +463,7 @@ def _fit_stream(
     """The same of a stream, whose readings before the fit are passes, too."""
     from .formula_stream import read_source
 
+    began = time.perf_counter()
     read = read_source(left, right, data, given, groups, options["missing"], memory)
     try:
         with _rows_counted_without(read.left_out):
@@ -475,7 +477,10 @@ def _fit_stream(
             )
     finally:
         read.source.close()
-    return dataclasses.replace(result, passes=result.passes.plus(0, read.readings)), read.spec, read.dropped
+    result = dataclasses.replace(
+        result, passes=result.passes.plus(0, read.readings), seconds=time.perf_counter() - began
+    )
+    return result, read.spec, read.dropped
 
 
 @contextmanager

@@ -30,7 +30,6 @@ from .formula import bare_columns, columns_read, has_intercept, materialise, var
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_ROOM = 8  # of the memory, the share that a vector may take before it goes to a file
 _EXAMPLE_ROWS = 256  # from which formulaic learns the types of the columns
 _CHECKED_ROWS = 4096  # of the sample, on which terms are computed by halves
 
@@ -86,7 +85,7 @@ def _read(source: Source, left: Any, right: Any, given: dict[str, Any], groups: 
             sorted(set(categories.values())),
             weights=roles.get("weights"),
             missing=missing,
-            room=memory // _ROOM,
+            memory=memory,
             undefined=undefined,
         )
 
@@ -101,7 +100,7 @@ def _read(source: Source, left: Any, right: Any, given: dict[str, Any], groups: 
             encoder = _learn(right, found, categories, inside, source.schema)
     kept = Kept(source, tuple(inside), found.rows, found.lost)
     step = max(found.step, sample_step(found.kept, len(encoder.names)))
-    sample = encoder.design(found.sample.take(np.arange(0, found.sample.num_rows, step // found.step)))
+    sample = encoder.design(found.sample, step // found.step)
     return Read(
         source,
         StreamDesign(kept, encoder, encoder.names, sample, step, found.kept, memory),
@@ -229,7 +228,7 @@ def _undefined(source: Source, encoder: ColumnEncoder, found: Survey) -> NDArray
     """Rows of the source in which a computed term is not a number, from one reading; None if there are none."""
     kept = Kept(source, encoder.read, found.rows, found.lost)
     gone: list[NDArray[np.bool_]] = []
-    with closing(kept.batches()) as batches:
+    with closing(kept.batches(_CHECKED_ROWS)) as batches:
         for batch in batches:
             values = np.column_stack(list(encoder.compute(batch).values()))
             gone.append(np.asarray(np.isnan(values).any(axis=1)))
@@ -337,13 +336,14 @@ class ColumnEncoder:
             if not np.array_equal(values[::2], half[name], equal_nan=True):
                 raise _needs_all_rows(name)
 
-    def design(self, table: pa.Table) -> MemoryDesign:
-        """The columns of a table, in memory."""
-        parts = [self(batch) for batch in table.to_batches()]
-        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-        return MemoryDesign(
-            tuple(column[:, np.newaxis] for column in columns), table.num_rows, len(columns), self.names
-        )
+    def design(self, table: pa.Table, step: int) -> MemoryDesign:
+        """The columns of every step-th row of a table, in memory."""
+        parts, first = [], 0
+        for batch in table.to_batches():
+            parts.append([column[-first % step :: step] for column in self(batch)])
+            first += batch.num_rows
+        columns = [np.concatenate(column)[:, np.newaxis] for column in zip(*parts, strict=True)]
+        return MemoryDesign(tuple(columns), -(-table.num_rows // step), len(columns), self.names)
 
 
 def _smallest(coding: NDArray[np.float64]) -> NDArray[Any]:

@@ -83,6 +83,14 @@ def fit_command() -> click.Command:
     @click.option("--multistart", type=click.IntRange(1), default=1, help="Search from so many scattered starts.")
     @click.option("--threads", type=click.IntRange(min=1), help="Default: what the machine allows.")
     @click.option(
+        "--stream/--no-stream",
+        default=None,
+        help="Read the file in each pass. Default: if it is larger than half of the free memory.",
+    )
+    @click.option(
+        "--memory", metavar="SIZE", default="1GB", show_default=True, help="What a stream may take, such as 500MB."
+    )
+    @click.option(
         "--tol", type=float, default=1e-6, show_default=True, help="Distance to the maximum, in standard errors."
     )
     @click.option(
@@ -101,6 +109,8 @@ def fit_command() -> click.Command:
     ) -> int:
         """Fit FORMULA, such as "late ~ hour + C(carrier)", to the table in FILE (CSV or Parquet).
 
+        FILE may be a folder or a pattern such as "flights/*.parquet", which is read as a stream; so are Feather files
+        with --stream.
         The summary goes to standard output. Exit status: 0 converged, 1 not converged, 2 bad input.
         """
         _require_packages()
@@ -126,7 +136,7 @@ def _require_packages() -> None:
 
 def _fit(file: str, formula: str, options: dict[str, Any]) -> tuple[Result, Any]:
     """The fit and its table; all that can be known to be wrong before it is said before it."""
-    from mlefast.data.files import read_table
+    from mlefast.data.files import is_large, read_table
     from mlefast.formula import fit_formula, required_columns
     from mlefast.likelihoods import find_likelihood
 
@@ -135,8 +145,12 @@ def _fit(file: str, formula: str, options: dict[str, Any]) -> tuple[Result, Any]
     options["groups"] = list(options["groups"]) or None
     extra = [options[name] for name in ("weights", "offset", "exposure") if options[name] is not None]
     extra += options["groups"] or []
+    streamed = options.pop("stream")
     with warnings_in_lines():
-        table = read_table(file, list(dict.fromkeys([*required_columns(formula), *extra])))
+        if streamed or (streamed is None and is_large(file)):
+            table: Any = file
+        else:
+            table = read_table(file, list(dict.fromkeys([*required_columns(formula), *extra])))
         with ProgressLine() as line:
             return fit_formula(formula, table, progress=line.update, **options), table
 

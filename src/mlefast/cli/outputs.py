@@ -44,7 +44,7 @@ def save_report(result: Result, path: str, given: str, table: Any, options: dict
     from mlefast.report import report
 
     rows: dict[str, Any] = {}
-    if result.response in table.column_names:  # not of what a formula computes
+    if not isinstance(table, str) and result.response in table.column_names:  # not of what a formula computes
         weights = options["weights"]
         rows = {"X": table, "y": table[result.response], "missing": options["missing"], "threads": options["threads"]}
         rows["weights"] = None if weights is None else table[weights]

@@ -28,7 +28,8 @@ _FORMATS = {
     ".parquet": "parquet", ".pq": "parquet", ".feather": "feather", ".arrow": "ipc", ".ipc": "ipc", ".csv": "csv",
     ".tsv": "csv",
 }  # fmt: skip
-READ_ROWS = 1 << 16  # at a time, at most
+_ROWS = 1 << 10, 1 << 16  # at a time: at least and at most
+_BATCHES = 64  # share of the memory that one may take: several are made at once
 _BUFFER = 1 << 20  # bytes of a column that are read at a time: whole column chunks may be huge
 
 
@@ -61,6 +62,12 @@ def is_source(data: Any) -> bool:
     if ("pyarrow._dataset", "Dataset") in kinds or ("pyarrow.lib", "RecordBatchReader") in kinds:
         return True
     return isinstance(data, Iterator) or (callable(data) and not hasattr(data, "__arrow_c_stream__"))
+
+
+def batch_rows(row: int, memory: int) -> int:
+    """How many rows of so many bytes to decode at a time."""
+    least, most = _ROWS
+    return max(least, min(most, 1 << max(1, memory // (_BATCHES * max(1, row))).bit_length() - 1))
 
 
 def open_source(data: Any) -> Source:

@@ -35,16 +35,22 @@ class Spool:
         if self._file is None:
             return np.concatenate(self._parts) if self._parts else np.empty(0)
         self._flush()
-        dtype = np.result_type(*(kind for kind, _ in self._written))
-        total = sum(count for _, count in self._written)
-        if all(kind == dtype for kind, _ in self._written):
-            return _mapped(self._file, dtype, total)
-        file, offset, first = self._file, 0, 0
-        whole = _mapped(tempfile.TemporaryFile(), dtype, total)  # noqa: SIM115
-        for kind, count in self._written:
-            whole[first : first + count] = np.memmap(file, kind, "r", offset, (count,))
-            offset, first = offset + count * kind.itemsize, first + count
-        return whole
+        with self._file as file:
+            dtype = np.result_type(*(kind for kind, _ in self._written))
+            total = sum(count for _, count in self._written)
+            if all(kind == dtype for kind, _ in self._written):
+                return _mapped(file, dtype, total)
+            with tempfile.TemporaryFile() as wider:
+                whole, offset, first = _mapped(wider, dtype, total), 0, 0
+            for kind, count in self._written:
+                whole[first : first + count] = np.memmap(file, kind, "r", offset, (count,))
+                offset, first = offset + count * kind.itemsize, first + count
+            return whole
+
+    def close(self) -> None:
+        """Forget the file, if `finish` has not taken it."""
+        if self._file is not None:
+            self._file.close()
 
     def _flush(self) -> None:
         try:
@@ -66,6 +72,7 @@ def _narrowed(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _mapped(file: IO[bytes], dtype: np.dtype[Any], count: int) -> NDArray[Any]:
+    """The file as an array, which keeps it when it is closed."""
     try:
         return np.memmap(file, dtype, "r+", shape=(count,))
     except OSError as error:

@@ -7,12 +7,10 @@ Batches are cut again into whole blocks of the pass, which sum up to the bits of
 from __future__ import annotations
 
 import copy
-import queue
-import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +18,15 @@ from numpy.typing import NDArray
 from mlefast import _core
 from mlefast.errors import DataError, OptionError
 
+from .ahead import read_ahead
 from .design import BLOCK_ELEMENTS, MemoryDesign, block_rows
-from .source import READ_ROWS, Source
+from .source import Source, batch_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_SHARE = 16  # of the memory, that a batch may take
-_PATIENCE = 0.1  # seconds after which the reader looks whether it is still wanted
-
-Item = TypeVar("Item")
+_BLOCKS = 16  # of the pass, that memory must have room for,
+_SAMPLES = 4  # and samples: while one is taken, parts of it exist twice
 
 Encode = Callable[["pa.RecordBatch"], Sequence[NDArray[Any]]]  # a batch of the source to the columns of X
 
@@ -43,7 +40,7 @@ class Kept:
     rows: int  # of the source
     lost: NDArray[np.bool_] | None = None
 
-    def batches(self, rows: int = READ_ROWS) -> Generator[pa.RecordBatch, None, None]:
+    def batches(self, rows: int) -> Generator[pa.RecordBatch, None, None]:
         """The rows that are fitted, so many at a time; DataError if there are more or fewer than before."""
         import pyarrow as pa
 
@@ -85,7 +82,8 @@ class StreamDesign:
         self._encode = encode
         self._sample = sample
         self._step = step
-        self._batch_rows = _batch_rows(sample, memory)
+        self._batch_rows = batch_rows(_row_bytes(sample), memory)
+        _require_room(sample, memory)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -185,50 +183,14 @@ class StreamDesign:
         return np.zeros(self.rows, dtype=np.bool_)
 
 
-def _batch_rows(sample: MemoryDesign, memory: int) -> int:
-    """Rows to decode at a time, of which several batches exist; OptionError if the memory is too little."""
-    row = max(1, sum(group.dtype.itemsize for group in sample.groups))
-    if _SHARE * _core.BLOCK * row > memory:
+def _require_room(sample: MemoryDesign, memory: int) -> None:
+    """OptionError if the memory is too little for a few blocks of the pass, or for the sample."""
+    least = max(_BLOCKS * _core.BLOCK, _SAMPLES * sample.rows) * _row_bytes(sample)
+    if least > memory:
         raise OptionError(
-            f"memory={memory} bytes is too little for {sample.columns} columns. Give {_SHARE * _core.BLOCK * row} at "
-            "least."
+            f"memory={memory} bytes is too little for a stream of {sample.columns} columns. Give {least} at least."
         )
-    return min(READ_ROWS, 1 << (memory // (_SHARE * row)).bit_length() - 1)
 
 
-def read_ahead(items: Generator[Item, None, None]) -> Generator[Item, None, None]:
-    """The same items, made in a thread of their own, one ahead of those that are asked for."""
-    stop, filled = threading.Event(), queue.Queue[Any](maxsize=1)
-
-    def hand_over(item: Any) -> None:
-        while not stop.is_set():
-            try:
-                filled.put(item, timeout=_PATIENCE)
-            except queue.Full:
-                continue
-            return
-
-    def read() -> None:
-        try:
-            with closing(items):
-                for item in items:
-                    hand_over((item, None))
-                    if stop.is_set():
-                        return
-            hand_over((None, None))
-        except BaseException as error:
-            hand_over((None, error))
-
-    thread = threading.Thread(target=read, name="mlefast-reader", daemon=True)
-    thread.start()
-    try:
-        while True:
-            item, error = filled.get()
-            if error is not None:
-                raise error
-            if item is None:
-                return
-            yield item
-    finally:
-        stop.set()
-        thread.join()
+def _row_bytes(design: MemoryDesign) -> int:
+    return sum(group.dtype.itemsize for group in design.groups)

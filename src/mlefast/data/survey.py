@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from mlefast.errors import DataError
 
+from .ahead import read_ahead
 from .missing import counted, first_rows
-from .source import READ_ROWS, Source
+from .source import Source, batch_rows
 from .spool import Spool
 from .vectors import Column
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _SAMPLE_ROWS = 1 << 18
 _SAMPLE_ELEMENTS = 1 << 24
+_VECTORS = 8  # of the memory, the share that a vector may take before it goes to a file
 _SHOWN = 5  # rows that messages name
 
 
@@ -114,21 +116,30 @@ def survey(
     *,
     weights: str | None,
     missing: str,
-    room: int,
+    memory: int,
     undefined: NDArray[np.bool_] | None = None,
 ) -> Survey:
-    """Read the columns `used` once; `vectors` make one value per row each of a batch, `room` is in bytes.
+    """Read the columns `used` once; `vectors` make one value per row each of a batch, `memory` is in bytes.
 
     `undefined` are rows of the source that are known to lack a value. DataError if no row is left or, with
     missing="raise", a value is missing.
     """
-    names = list(used)
-    reading, first = _Reading(source, names, vectors, categories, weights, room), 0
-    with closing(source.batches(names, READ_ROWS)) as batches:
+    names, first = list(used), 0
+    reading = _Reading(source, names, vectors, categories, weights, memory // _VECTORS)
+    rows = batch_rows(sum(map(_bytes, (source.schema.field(name).type for name in names))), memory)
+    with closing(reading), closing(read_ahead(source.batches(names, rows))) as batches:
         for batch in batches:
             reading.add(batch, None if undefined is None else undefined[first : first + batch.num_rows])
             first += batch.num_rows
-    return reading.finish(missing)
+        return reading.finish(missing)
+
+
+def _bytes(kind: pa.DataType) -> int:
+    """Of a value in memory, about."""
+    try:
+        return max(1, int(kind.bit_width) // 8)
+    except ValueError:  # text has no width
+        return 16
 
 
 class _Reading:
@@ -205,6 +216,10 @@ class _Reading:
         else:
             self._spools[name].append(numbers_of_array(column, f"column {name!r}"))
 
+    def close(self) -> None:
+        for spool in (self._lost, *self._spools.values()):
+            spool.close()
+
     def finish(self, missing: str) -> Survey:
         if not self._rows:
             raise DataError(f"{self._source.name} has no rows.")
@@ -249,7 +264,9 @@ class _Sample:
         first = -self._seen % self._step
         self._seen += batch.num_rows
         if first < batch.num_rows:
-            part = batch.take(pa.array(np.arange(first, batch.num_rows, self._step)))
+            part = batch
+            if self._step > 1:
+                part = batch.take(pa.array(np.arange(first, batch.num_rows, self._step)))
             self._parts.append(pa.Table.from_batches([part]))
             self._rows += part.num_rows
         while self._rows > self._most:
@@ -263,7 +280,7 @@ class _Sample:
         return pa.concat_tables(self._parts).unify_dictionaries()
 
     def finish(self) -> tuple[pa.Table, int]:
-        return self._whole().combine_chunks(), self._step
+        return self._whole(), self._step
 
 
 def response_column(survey: Survey, name: str, label: str) -> Column:
