@@ -107,13 +107,17 @@ def of_dictionaries(table: pa.Table, folder: Path):
         of_an_iterator, of_a_reader, of_dictionaries,
     ],
 )  # fmt: skip
-def test_every_source_gives_the_same_fit(make, table: pa.Table, wanted: mlefast.Result, tmp_path: Path) -> None:
-    before = set(os.listdir(tempfile.gettempdir()))
-    result = mlefast.fit_formula(FORMULA, make(table, tmp_path))
+def test_every_source_gives_the_same_fit(
+    make, table: pa.Table, wanted: mlefast.Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    result = mlefast.fit_formula(FORMULA, make(table, tmp_path / "data"))
     np.testing.assert_array_equal(result.params, wanted.params)
     np.testing.assert_array_equal(result.covariance, wanted.covariance)
     assert result.names == wanted.names
-    assert not {name for name in set(os.listdir(tempfile.gettempdir())) - before if name.startswith("tmp")}
+    assert not os.listdir(tmp_path / "temporary")
 
 
 def test_folders_whose_names_are_values(table: pa.Table, tmp_path: Path) -> None:
@@ -278,7 +282,7 @@ def test_an_interrupt_ends_a_stream_within_a_second(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
 def test_memory_stays_below_the_limit(tmp_path: Path) -> None:
-    """A file of 640 MB of numbers in one row group, within 150 MB above what is there before."""
+    """A file of 640 MB of numbers in one row group, within 300 MB above what is there before."""
     code = """
     import sys
     import mlefast, pandas, pyarrow.parquet
@@ -290,7 +294,7 @@ def test_memory_stays_below_the_limit(tmp_path: Path) -> None:
     mlefast.fit_formula(formula, small)
     Path("/proc/self/clear_refs").write_text("5")
     before = peak("VmRSS:")
-    assert mlefast.fit_formula(formula, large, memory="200MB").converged
+    assert mlefast.fit_formula(formula, large, memory="300MB").converged
     print((peak("VmHWM:") - before) / 1e3)
     """
     rng = np.random.default_rng(0)
@@ -304,4 +308,4 @@ def test_memory_stays_below_the_limit(tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code), *arguments], capture_output=True, text=True, check=True
     )
-    assert float(ran.stdout) < 200.0
+    assert float(ran.stdout) < 300.0

@@ -30,7 +30,7 @@ _FORMATS = {
 }  # fmt: skip
 _ROWS = 1 << 10, 1 << 16  # at a time: at least and at most
 _BATCHES = 64  # share of the memory that one may take: several are made at once
-_BUFFER = 1 << 20  # bytes of a column that are read at a time: whole column chunks may be huge
+_BUFFER = 1 << 17  # bytes of a column that are read at a time: whole column chunks may be huge
 
 
 class Source(Protocol):

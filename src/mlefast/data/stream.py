@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _BLOCKS = 16  # of the pass, that memory must have room for,
-_SAMPLES = 4  # and samples: while one is taken, parts of it exist twice
+_SAMPLES = 6  # and samples: while one is taken, parts of it exist twice
 
 Encode = Callable[["pa.RecordBatch"], Sequence[NDArray[Any]]]  # a batch of the source to the columns of X
 

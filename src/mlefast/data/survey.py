@@ -270,17 +270,25 @@ class _Sample:
             self._parts.append(pa.Table.from_batches([part]))
             self._rows += part.num_rows
         while self._rows > self._most:
-            whole = self._whole()
-            half = whole.take(pa.array(np.arange(0, whole.num_rows, 2)))
-            self._parts, self._rows, self._step = [half], half.num_rows, 2 * self._step
+            self._halve()
 
-    def _whole(self) -> pa.Table:
+    def _halve(self) -> None:
+        """Leave every second row, part by part, so that they never exist twice."""
         import pyarrow as pa
 
-        return pa.concat_tables(self._parts).unify_dictionaries()
+        seen = self._rows = 0
+        for number, part in enumerate(self._parts):
+            taken = part.take(pa.array(np.arange(-seen % 2, part.num_rows, 2)))
+            seen += part.num_rows
+            self._rows += taken.num_rows
+            self._parts[number] = taken
+        self._step *= 2
+        pa.default_memory_pool().release_unused()  # which would come on top of what follows
 
     def finish(self) -> tuple[pa.Table, int]:
-        return self._whole(), self._step
+        import pyarrow as pa
+
+        return pa.concat_tables(self._parts).unify_dictionaries(), self._step
 
 
 def response_column(survey: Survey, name: str, label: str) -> Column:
