@@ -141,11 +141,11 @@ def required_columns(formula: str) -> list[str]:
     FormulaError
         If the formula cannot be read.
     """
-    left, right = _parse(formula)
+    left, right = sides(formula)
     return list(dict.fromkeys([*variables(left), *variables(right)]))
 
 
-def _parse(formula: str) -> tuple[Any, Any]:
+def sides(formula: str) -> tuple[Any, Any]:
     """The two sides of a formula, or a FormulaError in one sentence."""
     formulaic = _formulaic()
     try:
@@ -374,7 +374,7 @@ def fit_formula(
     ('Intercept', 'hour', 'C(day)[T.b]')
     """
     require_choice("missing", missing, MISSING)
-    left, right = _parse(formula)
+    left, right = sides(formula)
     options: dict[str, Any] = {
         "likelihood": likelihood,
         "weight_kind": weight_kind,

@@ -14,7 +14,7 @@ import mlefast
 
 from .conftest import make_table
 
-FIELDS = ("params", "covariance", "llf", "llnull", "deviance", "nobs", "dropped", "names")
+FIELDS = ("params", "covariance", "llf", "llnull", "deviance", "nobs", "dropped", "names", "fingerprint")
 
 
 def assert_same(streamed: mlefast.Result, whole: mlefast.Result) -> None:
@@ -39,6 +39,11 @@ CASES = {
     "negative binomial": ("claims ~ x", {"likelihood": "negative_binomial"}),
     "categorical": ("gate ~ x + k", {"likelihood": "categorical", "weights": "count"}),
     "laplace": ("size ~ x + k", {"likelihood": "laplace"}),
+    "quantile": (
+        "size ~ x + carrier",
+        {"likelihood": mlefast.Laplace(0.9), "covariance": "kernel", "weights": "count"},
+    ),
+    "firth of classes": ("gate ~ x", {"likelihood": "categorical", "penalty": mlefast.Firth()}),
     "HC0": ("late ~ x + k", {"covariance": "HC0"}),
     "HC3": ("late ~ x + k", {"covariance": "HC3"}),
     "clusters": ("late ~ x + k", {"groups": ["cluster", "carrier"]}),

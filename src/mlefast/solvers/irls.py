@@ -197,7 +197,7 @@ def _safe_share(objective: Objective, params: Vector, step: Vector) -> float:
 
 
 def sample_start(objective: Objective, start: Vector) -> tuple[Vector, Information | None]:
-    """A better start from a few of the rows, and the information there: 1/16 of them saves two or three passes."""
+    """A better start from samples of the rows, and the information there: 1/16 of them saves two or three passes."""
     information = None
     strides = _COARSER * objective.stride, objective.stride
     for stride in strides[:1] if objective.quadratic else strides:  # one step from anywhere ends a quadratic loss
