@@ -111,6 +111,7 @@ def fit_command() -> click.Command:
 
         FILE may be a folder or a pattern such as "flights/*.parquet", which is read as a stream; so are Feather files
         with --stream.
+
         The summary goes to standard output. Exit status: 0 converged, 1 not converged, 2 bad input.
         """
         _require_packages()
