@@ -49,7 +49,7 @@ ALLOWED = {
     "sandwich": {"errors", "data", "likelihoods", "objective", "model", "options"},
     "limit": {"objective", "solvers", "inference", "model", "existence", "penalised", "refinement"},
     "assessment": {
-        "objective", "solvers", "inference", "model", "existence", "limit", "penalised", "refinement", "sandwich",
+        "data", "objective", "solvers", "inference", "model", "existence", "limit", "penalised", "refinement", "sandwich",
     },
     "advice": {"errors", "data", "result"},
     "again": {
@@ -69,7 +69,10 @@ ALLOWED = {
         "_core", "errors", "likelihoods", "penalties", "penalised", "solvers", "observations", "options", "model", "sandwich", "assessment", "advice",
         "quantile_fit", "result",
     },
-    "formula": {"errors", "data", "likelihoods", "penalties", "solvers", "options", "predictors", "result", "fit"},
+    "formula": {
+        "errors", "data", "likelihoods", "penalties", "solvers", "options", "predictors", "result", "fit", "formula_stream",
+    },
+    "formula_stream": {"errors", "data", "formula"},
     "cli": {
         "config", "errors", "data", "diagnostics", "likelihoods", "options", "penalties", "solvers", "result", "interchange", "plot",
         "report", "fit", "formula",
@@ -80,7 +83,14 @@ ALLOWED = {
 OPTIONAL = {
     "pandas": {"summary.py", "data/table.py"},
     "polars": set(),
-    "pyarrow": {"data/files.py", "data/frame.py"},
+    "pyarrow": {
+        "data/files.py",
+        "data/frame.py",
+        "data/source.py",
+        "data/stream.py",
+        "data/survey.py",
+        "formula_stream.py",
+    },
     "narwhals": {"data/frame.py", "data/table.py", "data/vectors.py", "tidy.py"},
     "matplotlib": {"plot.py"},
     "formulaic": {"formula.py"},

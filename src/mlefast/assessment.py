@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mlefast.data import power_of_two
 from mlefast.inference import certify, find_aliases, spans_constant
 from mlefast.objective import RowsObjective, ShapeObjective
 from mlefast.solvers import Solution, irls
@@ -124,7 +125,7 @@ def has_constant(model: Model, objective: RowsObjective | ShapeObjective) -> boo
     if model.intercept:
         return True
     equal = model.equally_informed(True)
-    sample = equal.sample(max(1, equal.rows // _SAMPLE_ROWS))
+    sample = equal.sample(power_of_two(equal.rows / _SAMPLE_ROWS))
     constant = spans_constant(sample) and spans_constant(equal)
     objective.passes += equal.passes
     return constant

@@ -7,8 +7,11 @@ import ast
 import builtins
 import dataclasses
 import difflib
+import os
 import re
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +21,7 @@ from mlefast.data import Column, MemoryDesign, counted, exposed, group_columns, 
 from mlefast.data.design import require_distinct
 from mlefast.data.files import require_columns
 from mlefast.data.missing import first_rows, missing_values
+from mlefast.data.source import is_source
 from mlefast.data.table import missing_in, numbers_of, require_no_stray_words, table_of, to_pandas, with_column
 from mlefast.errors import DataError, FormulaError, MissingPackageError, warnings_as
 from mlefast.likelihoods import Likelihood
@@ -25,7 +29,7 @@ from mlefast.penalties import Penalty
 from mlefast.solvers import Progress
 
 from .fit import fit
-from .options import MISSING, require_choice
+from .options import MISSING, read_memory, require_choice
 from .predictors import Change
 from .result import Result
 
@@ -57,7 +61,7 @@ class FormulaEncoder:
 
     def __call__(self, data: Any) -> MemoryDesign:
         """The design of a table that has the columns on the right of the formula; NaN in rows that lack a value."""
-        used = _variables(self.spec.formula)
+        used = variables(self.spec.formula)
         table = table_of(data, used)
         matrix, rows = _encode(self.spec, table, used, missing_in(table, used))
         if rows.size == len(table):
@@ -82,7 +86,7 @@ class FormulaEncoder:
 
     def changes(self, data: Any, discrete: bool) -> Iterator[Change]:
         """The columns as each variable changes: levels against the first, 1 against 0, numbers up and down a little."""
-        used = _variables(self.spec.formula)
+        used = variables(self.spec.formula)
         table, levels = table_of(data, used), self._levels()
         for name in used:
             if name in levels:
@@ -107,7 +111,7 @@ class FormulaEncoder:
             for factor in term.factors:
                 _, state = self.spec.encoder_state.get(factor.expr, (None, {}))
                 if "categories" in state:
-                    found.update({name: list(state["categories"]) for name in _columns_read(factor)})
+                    found.update({name: list(state["categories"]) for name in columns_read(factor)})
         return found
 
     def groups(self, data: Any, groups: Any) -> Any:
@@ -137,11 +141,11 @@ def required_columns(formula: str) -> list[str]:
     FormulaError
         If the formula cannot be read.
     """
-    left, right = _parse(formula)
-    return list(dict.fromkeys([*_variables(left), *_variables(right)]))
+    left, right = sides(formula)
+    return list(dict.fromkeys([*variables(left), *variables(right)]))
 
 
-def _parse(formula: str) -> tuple[Any, Any]:
+def sides(formula: str) -> tuple[Any, Any]:
     """The two sides of a formula, or a FormulaError in one sentence."""
     formulaic = _formulaic()
     try:
@@ -156,7 +160,7 @@ def _parse(formula: str) -> tuple[Any, Any]:
         raise FormulaError(f'the formula {formula!r} has no response: write it as "y ~ x1 + x2".')
     if isinstance(left, tuple) or isinstance(right, tuple) or len(left) != 1:
         raise FormulaError(f'the formula {formula!r} must have one response and one right side: "y ~ x1 + x2".')
-    if not _variables(left):
+    if not variables(left):
         raise FormulaError(f"the left side of the formula {formula!r} names no column. Put the response there.")
     return left, right
 
@@ -167,18 +171,18 @@ def _first_line(error: Exception) -> str:
     return text.rstrip(".") + "."
 
 
-def _variables(terms: Any) -> list[str]:
+def variables(terms: Any) -> list[str]:
     """Names of the columns that the terms of one side read, sorted."""
-    return sorted({name for term in terms for factor in term.factors for name in _columns_read(factor)})
+    return sorted({name for term in terms for factor in term.factors for name in columns_read(factor)})
 
 
-def _bare_columns(terms: Any) -> list[str]:
+def bare_columns(terms: Any) -> list[str]:
     """Names of the columns that stand in the terms as they are, so that text among them becomes a category unasked."""
     factors = [factor for term in terms for factor in term.factors]
     return sorted({str(factor.expr) for factor in factors if factor.eval_method.value == "lookup"})
 
 
-def _columns_read(factor: Any) -> set[str]:
+def columns_read(factor: Any) -> set[str]:
     """Names of the columns that a factor reads; FormulaError if it calls a function that formulas do not know.
 
     Formulaic 1.2 has `required_variables` for this, but it is empty for `bs(x)`, `center(x)` and their like.
@@ -227,11 +231,11 @@ def _encode(
     rows = np.flatnonzero(~absent)
     if not rows.size:
         return None, rows
-    matrix = _materialise(formula, to_pandas(table, used, rows), "drop")
+    matrix = materialise(formula, to_pandas(table, used, rows), "drop")
     return matrix, matrix.index.to_numpy()
 
 
-def _materialise(formula: Any, frame: pd.DataFrame, undefined: str) -> Any:
+def materialise(formula: Any, frame: pd.DataFrame, undefined: str) -> Any:
     """Formulaic's matrix as a frame; "drop" or "ignore" what is undefined, such as the logarithm of -1.
 
     A frame rather than an array, which formulaic would build from the same columns with a second copy of them.
@@ -264,15 +268,16 @@ def _unknown_level(formula: Any, frame: pd.DataFrame, warning: Warning) -> DataE
     return FormulaError(f"a category has levels that the formula does not know: {levels[0] if levels else warning}.")
 
 
-def _has_intercept(matrix: Any) -> bool:
-    return any(entry.term.degree == 0 for entry in matrix.model_spec.structure)
+def has_intercept(spec: Any) -> bool:
+    """Whether a specification of formulaic has one."""
+    return any(entry.term.degree == 0 for entry in spec.structure)
 
 
 def _without_intercept(matrix: Any) -> pd.DataFrame:
     """The columns without that of ones, which the fit has by itself; not copied."""
     require_distinct([name for entry in matrix.model_spec.structure for name in entry.columns], "the formula")
     frame: pd.DataFrame = matrix.iloc[:, :]
-    if _has_intercept(matrix):
+    if has_intercept(matrix.model_spec):
         del frame["Intercept"]  # of this view alone; pandas 2 would copy what a slice of columns leaves
     return frame
 
@@ -290,7 +295,7 @@ def _response(left: Any, table: nw.DataFrame[Any], rows: NDArray[np.intp]) -> An
     name = str(left)
     if name in table.columns:
         return table[name] if rows.size == len(table) else table[name][rows]
-    matrix = _materialise(left, to_pandas(table, _variables(left), rows), "ignore")
+    matrix = materialise(left, to_pandas(table, variables(left), rows), "ignore")
     if matrix.shape[1] != 1:
         raise FormulaError(f"the left side {name} makes {matrix.shape[1]} columns. Use a column or one condition.")
     return matrix.to_numpy(dtype=np.float64)[:, 0]
@@ -321,8 +326,8 @@ def read_response(formula: str, data: Any) -> Any:
     >>> read_response("I(cost > 2) ~ age", {"cost": [1.0, 3.0, 5.0], "age": [20, 30, 40]}).tolist()
     [0.0, 1.0, 1.0]
     """
-    left, _ = _parse(formula)
-    used = _variables(left)
+    left, _ = sides(formula)
+    used = variables(left)
     table = table_of(data, used)
     values = _response(left, table, np.arange(len(table)))
     if str(left) in table.columns:
@@ -352,26 +357,33 @@ def fit_formula(
     penalty: Penalty | None = None,
     groups: Any = None,
     threads: int | None = None,
+    memory: int | str = "1GB",
     progress: Progress | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> Result:
-    """Maximum-likelihood fit of a formula to a table.
+    """Maximum-likelihood fit of a formula to a table, or to a stream that need not fit in memory.
 
     Parameters
     ----------
     formula : str
         `response ~ terms` in formulaic's grammar: `C(x)` for categories, `a:b` for products, `0 +` for no intercept.
-    data : frame of pandas, polars or Arrow, or dict of columns
-        The table, a row per observation.
+    data : frame of pandas, polars or Arrow, or dict of columns; or a stream
+        The table, a row per observation. A stream is the path of a file (Parquet, Feather, Arrow, CSV), a folder or a
+        pattern such as "flights/*.parquet", a list of paths, a `pyarrow.dataset.Dataset`, a function that returns an
+        iterator of record batches, or such an iterator. It is read in each pass, and gives the bits of the table that
+        it holds.
     weights, offset, exposure : str or array-like of shape (n,), optional
-        As in `fit`, or the name of a column.
+        As in `fit`, or the name of a column; for a stream the name.
     groups : str, list of two str, or as in `fit`, optional
         Which rows belong together: labels, or the name of the column that has them; two for two-way clusters.
     missing : {"raise", "drop"}, default "raise"
         What to do with rows in which a column of the formula, the weights, the offset or the exposure is missing.
     likelihood, weight_kind, solver, start, multistart, tol, max_iter, covariance, scale, on_separation, on_rank
         As in `fit`.
-    penalty, threads, progress
+    penalty, threads, progress, checkpoint
         As in `fit`.
+    memory : int or str, default "1GB"
+        What a stream may take of it, in bytes or such as "500MB".
 
     Returns
     -------
@@ -397,10 +409,52 @@ def fit_formula(
     ('Intercept', 'hour', 'C(day)[T.b]')
     """
     require_choice("missing", missing, MISSING)
-    left, right = _parse(formula)
-    used = list(dict.fromkeys([*_variables(left), *_variables(right)]))
+    left, right = sides(formula)
+    options: dict[str, Any] = {
+        "likelihood": likelihood,
+        "weight_kind": weight_kind,
+        "missing": missing,
+        "solver": solver,
+        "start": start,
+        "multistart": multistart,
+        "tol": tol,
+        "max_iter": max_iter,
+        "covariance": covariance,
+        "scale": scale,
+        "on_separation": on_separation,
+        "on_rank": on_rank,
+        "penalty": penalty,
+        "threads": threads,
+        "progress": progress,
+        "checkpoint": checkpoint,
+    }
+    given = {"weights": weights, "offset": offset, "exposure": exposure}
+    if is_source(data):
+        result, spec, dropped = _fit_stream(left, right, data, given, groups, read_memory(memory), options)
+    else:
+        result, spec, dropped = _fit_table(left, right, data, given, groups, options)
+    return dataclasses.replace(
+        result,
+        response=str(left),
+        formula=formula,
+        dropped=dropped + result.dropped,
+        encoder=FormulaEncoder(
+            spec,
+            offset if isinstance(offset, str) else None,
+            exposure if isinstance(exposure, str) else None,
+        ),
+    )
+
+
+def _fit_table(
+    left: Any, right: Any, data: Any, given: dict[str, Any], groups: Any, options: dict[str, Any]
+) -> tuple[Result, Any, int]:
+    """The fit of a table in memory, formulaic's specification, and how many rows were dropped before."""
+    missing = options["missing"]
+    weights, offset, exposure = given.values()
+    used = list(dict.fromkeys([*variables(left), *variables(right)]))
     table = table_of(data, used)
-    require_no_stray_words(table, _bare_columns(right))
+    require_no_stray_words(table, bare_columns(right))
     counts = None if weights is None else read_weights(_column(table, weights), len(table))
     shift = None if offset is None else read_vector(_column(table, offset), "offset", len(table))
     amount = None if exposure is None else read_vector(_column(table, exposure), "exposure", len(table))
@@ -425,47 +479,55 @@ def fit_formula(
             None if vector is None else vector._replace(values=vector.values[rows])
             for vector in (counts, shift, amount)
         )
-    try:
+    with _rows_counted_without(len(table) - rows.size):
         result = fit(
             _without_intercept(matrix),
             _response(left, table, rows),
-            likelihood=likelihood,
-            intercept=_has_intercept(matrix),
+            intercept=has_intercept(matrix.model_spec),
             weights=counts,
-            weight_kind=weight_kind,
             offset=shift,
             exposure=amount,
-            missing=missing,
-            solver=solver,
-            start=start,
-            multistart=multistart,
-            tol=tol,
-            max_iter=max_iter,
-            covariance=covariance,
-            scale=scale,
-            on_separation=on_separation,
-            on_rank=on_rank,
-            penalty=penalty,
             groups=_groups(table, groups, rows),
-            threads=threads,
-            progress=progress,
+            **options,
         )
+    return result, matrix.model_spec, dropped
+
+
+def _fit_stream(
+    left: Any, right: Any, data: Any, given: dict[str, Any], groups: Any, memory: int, options: dict[str, Any]
+) -> tuple[Result, Any, int]:
+    """The same of a stream, whose readings before the fit are passes, too."""
+    from .formula_stream import read_source
+
+    began = time.perf_counter()
+    read = read_source(left, right, data, given, groups, options["missing"], memory)
+    try:
+        with _rows_counted_without(read.left_out):
+            result = fit(
+                read.design,
+                read.response,
+                intercept=read.intercept,
+                groups=read.groups,
+                **read.vectors,
+                **options,
+            )
+    finally:
+        read.source.close()
+    result = dataclasses.replace(
+        result, passes=result.passes.plus(0, read.readings), seconds=time.perf_counter() - began
+    )
+    return result, read.spec, read.dropped
+
+
+@contextmanager
+def _rows_counted_without(left_out: int) -> Iterator[None]:
+    """Messages that name rows say if some were left out before."""
+    try:
+        yield
     except DataError as error:
-        left_out = len(table) - rows.size
         if not left_out:
             raise
         raise type(error)(f"{error} Rows are counted without the {left_out} that were dropped.") from None
-    return dataclasses.replace(
-        result,
-        response=str(left),
-        formula=formula,
-        dropped=dropped + result.dropped,
-        encoder=FormulaEncoder(
-            matrix.model_spec,
-            offset if isinstance(offset, str) else None,
-            exposure if isinstance(exposure, str) else None,
-        ),
-    )
 
 
 def _groups(table: nw.DataFrame[Any], groups: Any, rows: NDArray[np.intp]) -> Any:

@@ -18,6 +18,7 @@ from mlefast.data import (
     Design,
     Groups,
     MemoryDesign,
+    StreamDesign,
     exposed,
     missing_rows,
     read_design,
@@ -149,7 +150,7 @@ def observe(
             "Leave it out."
         )
     require_choice("weight_kind", weight_kind, WEIGHT_KINDS)
-    design = read_design(x, names)
+    design: Design = x if isinstance(x, StreamDesign) else read_design(x, names)
     response = read_response(y, design.rows)
     counts = None if weights is None else read_weights(weights, design.rows)
     shift = None if offset is None else read_vector(offset, "offset", design.rows)
@@ -176,7 +177,10 @@ def observe(
     shift = shift if amount is None else exposed(shift, amount)
     if counts is not None and weight_kind == "sampling":
         counts = counts._replace(values=_of_mean_one(counts.values))
-    if fractions:
+    if response.labels is not None:
+        known, classes = likelihood.encode(response.labels, response.label)
+        codes = known[response.values]
+    elif fractions:
         codes, classes = likelihood.check(response.values, response.label), None
     elif isinstance(likelihood, Categorical):
         codes, classes = likelihood.encode(response.values, response.label, response.levels)

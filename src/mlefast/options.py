@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ WEIGHT_KINDS = ("frequency", "precision", "sampling")
 ON_SEPARATION = ("warn", "raise", "ignore", "firth")
 ON_RANK = ("warn", "raise")
 _MOST_THREADS = 2**16
+_BYTES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _MOST_STARTS = 10_000
 
 
@@ -71,6 +73,17 @@ def read_multistart(multistart: Any) -> int:
     if not is_whole(multistart) or not 1 <= multistart <= _MOST_STARTS:
         raise OptionError(f"multistart={_shown(multistart)} must be a whole number from 1 to {_MOST_STARTS}.")
     return int(multistart)
+
+
+def read_memory(memory: Any) -> int:
+    """A number of bytes, given as such or as text."""
+    if isinstance(memory, str):
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kMGT]?)i?B?\s*", memory, re.IGNORECASE)
+        if found:
+            memory = int(float(found[1]) * _BYTES[found[2].upper()])
+    if not is_whole(memory) or memory < 1:
+        raise OptionError(f'memory={_shown(memory)} must be a number of bytes, such as 500_000_000 or "500MB".')
+    return int(memory)
 
 
 def resolve_threads(threads: Any) -> int:

@@ -361,9 +361,11 @@ cdef int by_rows(const job *work, int threads, const extent *where, Sums sums) e
         for start in range(0, blocks, wave):
             chunks = (min(start + wave, blocks) - start + chunk_blocks - 1) // chunk_blocks
             if threads == 1:
-                for chunk in range(chunks):
-                    begin = start + chunk * chunk_blocks
-                    evaluate_blocks(work, begin, min(begin + chunk_blocks, blocks), workspaces, parts + chunk * size)
+                with nogil:
+                    for chunk in range(chunks):
+                        begin = start + chunk * chunk_blocks
+                        evaluate_blocks(work, begin, min(begin + chunk_blocks, blocks), workspaces,
+                                        parts + chunk * size)
             else:
                 with nogil, parallel(num_threads=threads):
                     thread = threadid()

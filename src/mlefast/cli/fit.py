@@ -85,6 +85,14 @@ def fit_command() -> click.Command:
     @click.option("--multistart", type=click.IntRange(1), default=1, help="Search from so many scattered starts.")
     @click.option("--threads", type=click.IntRange(min=1), help="Default: what the machine allows.")
     @click.option(
+        "--stream/--no-stream",
+        default=None,
+        help="Read the file in each pass. Default: if it is larger than half of the free memory.",
+    )
+    @click.option(
+        "--memory", metavar="SIZE", default="1GB", show_default=True, help="What a stream may take, such as 500MB."
+    )
+    @click.option(
         "--tol", type=float, default=1e-6, show_default=True, help="Distance to the maximum, in standard errors."
     )
     @click.option(
@@ -94,6 +102,7 @@ def fit_command() -> click.Command:
         show_default=True,
         help="Iterations after which to give up.",
     )
+    @click.option("--checkpoint", type=click.Path(), help="A file by which a fit that was interrupted goes on.")
     @click.option("--diagnose", is_flag=True, help="Print how well the fit describes its rows, too.")
     @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of the summary.")
     @click.option("--output", type=click.Path(), help="Write the coefficients to a .csv, .json or .parquet file.")
@@ -112,19 +121,23 @@ def fit_command() -> click.Command:
     ) -> int:
         """Fit FORMULA, such as "late ~ hour + C(carrier)", to the table in FILE (CSV or Parquet).
 
+        FILE may be a folder or a pattern such as "flights/*.parquet", which is read as a stream; so are Feather files
+        with --stream.
+
         The summary goes to standard output. Exit status: 0 converged, 1 not converged, 2 bad input.
         """
         _require_packages()
         require_places(file, output, report)
+        streamed = _streams(file, options.pop("stream"))
         if diagnose:
-            _require_residuals(options["likelihood"])
-        result, table = _fit(file, formula, options)
+            _require_residuals(options["likelihood"], streamed)
+        result, table = _fit(file, formula, streamed, options)
         found = None
         try:
             if output is not None:
                 save_coefficients(result, output)
             if report is not None:
-                save_report(result, report, given, _rows(formula, table, options))
+                save_report(result, report, given, {} if streamed else _rows(formula, table, options))
             if diagnose:
                 found = _diagnose(result, _rows(formula, table, options))
         finally:  # a disk that filled up must not cost the fit
@@ -140,8 +153,15 @@ def _require_packages() -> None:
         raise MissingPackageError(f"fitting from the command line needs {' and '.join(absent)}: {INSTALL}.")
 
 
-def _fit(file: str, formula: str, options: dict[str, Any]) -> tuple[Result, Any]:
-    """The fit and its table; all that can be known to be wrong before it is said before it."""
+def _streams(file: str, wanted: bool | None) -> bool:
+    """Whether the file is read in each pass."""
+    from mlefast.data.files import is_large
+
+    return is_large(file) if wanted is None else wanted
+
+
+def _fit(file: str, formula: str, streamed: bool, options: dict[str, Any]) -> tuple[Result, Any]:
+    """The fit and its table, or the file; all that can be known to be wrong before it is said before it."""
     from mlefast.data.files import read_table
     from mlefast.formula import fit_formula, required_columns
     from mlefast.likelihoods import find_likelihood
@@ -152,7 +172,8 @@ def _fit(file: str, formula: str, options: dict[str, Any]) -> tuple[Result, Any]
     extra = [options[name] for name in ("weights", "offset", "exposure") if options[name] is not None]
     extra += options["groups"] or []
     with warnings_in_lines():
-        table = read_table(file, list(dict.fromkeys([*required_columns(formula), *extra])))
+        needed = list(dict.fromkeys([*required_columns(formula), *extra]))
+        table: Any = file if streamed else read_table(file, needed)
         with ProgressLine() as line:
             return fit_formula(formula, table, progress=line.update, **options), table
 
@@ -179,7 +200,7 @@ def _penalty(alpha: float | None, firth: bool) -> Penalty | None:
     return None if alpha is None else Ridge(alpha)
 
 
-def _require_residuals(likelihood: str) -> None:
+def _require_residuals(likelihood: str, streamed: bool) -> None:
     """OptionError, before the fit, if there is nothing to say of its rows."""
     from mlefast.likelihoods import Laplace, find_likelihood
 
@@ -187,6 +208,8 @@ def _require_residuals(likelihood: str) -> None:
         raise OptionError(
             "--diagnose is not for --likelihood laplace, whose residuals have no assumed spread. Leave it out."
         )
+    if streamed:
+        raise OptionError("--diagnose looks at the rows in memory, and this file is a stream. Use --no-stream.")
 
 
 def _rows(formula: str, table: Any, options: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from mlefast.errors import MlefastError, MlefastWarning
 INSTALL = 'pip install "mlefast[cli]"'
 # those that messages of the library name
 _OPTIONS = (
-    "likelihood|missing|groups|weight_kind|solver|threads|tol|max_iter|covariance|scale|quantile|on_separation|on_rank"
+    "likelihood|missing|memory|groups|weight_kind|solver|threads|tol|max_iter|covariance|scale|quantile|on_separation"
+    "|on_rank"
 )
 _QUOTES = "\"'"
 

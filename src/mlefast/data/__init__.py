@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Input: what the user has, as columns that the pass reads where they lie."""
 
-from .design import Design, MemoryDesign, read_design
+from .design import Design, MemoryDesign, power_of_two, read_design, sample_step
 from .groups import Groups, group_columns, read_groups
 from .missing import LARGEST, counted, missing_rows, require_finite, require_finite_vector
+from .stream import StreamDesign
 from .vectors import Column, exposed, read_response, read_vector, read_weights
 
 __all__ = [
@@ -12,10 +13,12 @@ __all__ = [
     "Design",
     "Groups",
     "MemoryDesign",
+    "StreamDesign",
     "counted",
     "exposed",
     "group_columns",
     "missing_rows",
+    "power_of_two",
     "read_design",
     "read_groups",
     "read_response",
@@ -23,4 +26,5 @@ __all__ = [
     "read_weights",
     "require_finite",
     "require_finite_vector",
+    "sample_step",
 ]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,7 +15,11 @@ from numpy.typing import NDArray
 from mlefast.errors import DataError
 
 READABLE = frozenset("?bBhHiIlLqQfd")
-_BLOCK_ELEMENTS = 1 << 20  # a block of rows takes eight megabytes
+BLOCK_ELEMENTS = 1 << 20  # a block of rows takes eight megabytes
+_BLOCK_ROWS = 1 << 16  # of a block at most
+_SAMPLE_ROWS = 1 << 18  # of the largest sample,
+_SAMPLE_ELEMENTS = 1 << 24  # which has no more numbers than these
+_SAMPLE_PER_COLUMN = 40  # unless so many rows per column are more
 _SEARCHED_ELEMENTS = 1 << 17  # keep what a search for gaps needs at a megabyte
 
 
@@ -51,7 +56,7 @@ class Design(Protocol):
         """The relative error that numbers of each column may have from their type."""
         ...
 
-    def blocks(self, elements: int = _BLOCK_ELEMENTS) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    def blocks(self, elements: int = BLOCK_ELEMENTS) -> Iterator[tuple[slice, NDArray[np.float64]]]:
         """All rows in float64, about `elements` numbers at a time, and which rows of the design they are."""
         ...
 
@@ -101,9 +106,9 @@ class MemoryDesign:
             [np.empty(0), *(np.full(g.shape[1], np.finfo(_float_type(g.dtype)).eps) for g in self.groups)]
         )
 
-    def blocks(self, elements: int = _BLOCK_ELEMENTS) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    def blocks(self, elements: int = BLOCK_ELEMENTS) -> Iterator[tuple[slice, NDArray[np.float64]]]:
         """All rows in float64, about `elements` numbers at a time, and which rows of the design they are."""
-        rows = max(1, elements // max(1, self.columns))
+        rows = block_rows(self.columns, elements)
         for first in range(0, self.rows, rows):
             part = slice(first, min(first + rows, self.rows))
             yield part, self.take(part)
@@ -121,6 +126,20 @@ class MemoryDesign:
     def every(self, step: int) -> MemoryDesign:
         """Rows 0, step, 2 step, ..., where they lie."""
         return replace(self, groups=tuple(group[::step] for group in self.groups), rows=-(-self.rows // step))
+
+    def like(self, rows: int) -> MemoryDesign:
+        """Room for so many rows of the same columns, one after the other."""
+        groups = tuple(np.empty((rows, 1), group.dtype) for group in self.groups for _ in range(group.shape[1]))
+        return replace(self, groups=groups, rows=rows)
+
+    def part(self, rows: slice) -> MemoryDesign:
+        """Neighbouring rows, where they lie."""
+        return replace(self, groups=tuple(group[rows] for group in self.groups), rows=rows.stop - rows.start)
+
+    def write(self, first: int, rows: MemoryDesign) -> None:
+        """Other rows of the same columns in the place of those from `first` on."""
+        for to, group in zip(self.groups, rows.groups, strict=True):
+            to[first : first + rows.rows] = group
 
     def missing(self) -> NDArray[np.bool_]:
         """True for each row in which a column is NaN."""
@@ -143,6 +162,26 @@ class MemoryDesign:
     def beside(self, more: MemoryDesign, names: tuple[str, ...]) -> MemoryDesign:
         """These columns and then those of another design of the same rows, with new names for the latter."""
         return MemoryDesign((*self.groups, *more.groups), self.rows, self.columns + more.columns, (*self.names, *names))
+
+
+def block_rows(columns: int, elements: int) -> int:
+    """Rows of a block of so many numbers: a power of two, so that pieces of a stream have whole blocks."""
+    most = min(_BLOCK_ROWS, max(1, elements // max(1, columns)))
+    return 1 << (most.bit_length() - 1)
+
+
+def power_of_two(least: float) -> int:
+    """The least power of two that is not below a number."""
+    return 1 << max(0, math.ceil(least) - 1).bit_length()
+
+
+def sample_step(rows: int, columns: int) -> int:
+    """The finest step of a sample of the rows that does not grow with their number.
+
+    Steps are powers of two, so that a stream whose length is not known before can keep the sample as it comes.
+    """
+    width = max(1, columns)
+    return power_of_two(rows / min(_SAMPLE_ROWS, max(_SAMPLE_ELEMENTS // width, _SAMPLE_PER_COLUMN * width)))
 
 
 def _float_type(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _CSV = {".csv": ",", ".tsv": "\t"}
 _PARQUET = (".parquet", ".pq")
+_SHARE = 0.5  # of the free memory, from which on a file is read as a stream
 _OUTPUT = (".csv", ".json", ".parquet")
 
 
@@ -46,6 +48,27 @@ def _import_pyarrow() -> None:
         import pyarrow  # noqa: F401
     except ImportError:
         raise MissingPackageError('Reading files needs pyarrow: pip install "mlefast[cli]".') from None
+
+
+def is_large(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is a folder, a pattern, or a file that is larger than half of the free memory."""
+    text = os.fspath(path)
+    if not os.path.exists(text):
+        return any(mark in text for mark in "*?[")
+    return os.path.isdir(text) or os.path.getsize(text) > _SHARE * _free_memory()
+
+
+def _free_memory() -> float:
+    """Bytes; infinite where the system does not tell."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        pass
+    try:
+        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, OSError, ValueError):
+        return math.inf
 
 
 def read_table(path: str | os.PathLike[str], columns: Sequence[str] | None = None) -> pa.Table:
@@ -83,7 +106,7 @@ def read_table(path: str | os.PathLike[str], columns: Sequence[str] | None = Non
         table = _read(file, kind, columns)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(
-            f"{file} cannot be read as {kind[1:]}: {_first_line(error)} It may be damaged or truncated."
+            f"{file} cannot be read as {kind[1:]}: {first_line(error)} It may be damaged or truncated."
         ) from None
     if table.num_rows == 0:
         raise DataError(f"{file} has no rows.")
@@ -138,7 +161,8 @@ def _read(file: Path, kind: str, columns: Sequence[str] | None) -> pa.Table:
     )
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of a message, as a sentence."""
     text = str(error).strip().splitlines()
     return text[0].rstrip(".") + "." if text else type(error).__name__ + "."
 

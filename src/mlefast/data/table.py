@@ -101,15 +101,21 @@ def require_no_stray_words(table: nw.DataFrame[Any], columns: list[str]) -> None
         series = table[name]
         if series.dtype not in (nw.String, nw.Object):
             continue
-        levels = series.drop_nulls().unique().to_list()
-        words = {level for level in levels if not _is_number(level)}
-        if len(levels) > _MANY_LEVELS and 0 < len(words) <= _FEW_WORDS * len(levels):
+        words = stray_words(series.drop_nulls().unique().to_list())
+        if words:
             rows = [row for row, value in enumerate(series.to_list()) if value in words]
-            shown = ", ".join(map(repr, sorted(words, key=str)[:3]))
+            shown = ", ".join(map(repr, words[:3]))
             raise DataError(
                 f"column {name!r} is text, not numbers, because of {shown} in {counted(len(rows), 'row')} "
                 f"({first_rows(rows)}). Correct them, or write C({name}) if each value is a category."
             )
+
+
+def stray_words(levels: list[Any]) -> list[Any]:
+    """A few words among many numbers, in their order; none where they are as many as levels of a category have."""
+    words = {level for level in levels if not _is_number(level)}
+    few = len(levels) > _MANY_LEVELS and 0 < len(words) <= _FEW_WORDS * len(levels)
+    return sorted(words, key=str) if few else []
 
 
 def _is_number(value: Any) -> bool:

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 class Column(NamedTuple):
     """One value per row, the name that the user has for it ("" for none), and what it is for: y, weights, offset.
 
-    `levels` are the labels that a column of categories declares, in its order.
+    `levels` are the labels that a column of categories declares, in its order; `labels` those that the values count in,
+    where they are codes.
     """
 
     values: NDArray[Any]
     name: str
     role: str
     levels: tuple[Any, ...] | None = None
+    labels: NDArray[Any] | None = None
 
     @property
     def label(self) -> str:

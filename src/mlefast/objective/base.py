@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mlefast.data import Design, require_finite
+from mlefast.data import Design, require_finite, sample_step
 
 from .information import Information, ProductInformation
 from .passes import Passes
@@ -23,6 +23,7 @@ from .rows import Rows
 from .scores import Scores, parts, sums_by_code
 from .standardisation import Standardisation
 
+_STRIDE = 16  # of a sample that is worth its price
 _CACHED = 1 << 16  # numbers that stay in the cache while something is computed from them
 _NEGLIGIBLE = (1e-3, 1e-9)  # shares of the largest part of a step below which parts are tried without
 _UNIT = 2.0**-53  # the relative error of an operation
@@ -73,6 +74,11 @@ class RowsObjective(ABC):
     def rows(self) -> int:
         """Number of rows that a pass reads."""
         return self._design.rows
+
+    @property
+    def stride(self) -> int:
+        """Of the largest sample of the rows: 16, or more where the rows are very many."""
+        return max(_STRIDE, sample_step(self.rows, self._design.columns))
 
     @property
     def predictors(self) -> int:

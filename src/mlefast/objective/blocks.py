@@ -19,7 +19,7 @@ from mlefast.likelihoods import UserLikelihood
 
 from .protocol import Matrix, Vector
 
-_BLOCK_ROWS = 1 << 14
+BLOCK_ROWS = 1 << 14
 _GIVEN = _core.Leaf("given")  # d1 in the place of y, d2 in that of the offset
 
 
@@ -33,7 +33,11 @@ class BlockRows:
         weights: NDArray[Any] | None,
         offset: NDArray[Any] | None,
         intercept: bool,
+        *,
+        last: bool = True,
     ) -> None:
+        """Rows that others follow are not the `last`: what sums over them then returns its sums so far."""
+        self._last = last
         self._groups = groups
         self._y = y
         self._weights = weights
@@ -64,11 +68,16 @@ class BlockRows:
         order: int,
         threads: int,
         single: bool = False,
-    ) -> tuple[float, Vector | None, Matrix | None, bool, float]:
-        """(nll, gradient or None, Hessian or None, whether all is finite, inf) in one pass over the rows."""
-        size, losses, finite = len(params), [], True
-        gradient = np.zeros(size) if order > 0 else None
-        hessian = np.zeros((size, size)) if order > 1 else None
+        before: Any = None,
+    ) -> Any:
+        """(nll, gradient or None, Hessian or None, whether all is finite, inf) in one pass over the rows.
+
+        `before` is what the rows before these returned, if they are a part of others, as in `_core.Rows`.
+        """
+        size = len(params)
+        zeros = np.zeros(size) if order > 0 else None, np.zeros((size, size)) if order > 1 else None
+        sums: tuple[list[float], Vector | None, Matrix | None, bool] = before or ([], *zeros, True)
+        losses, gradient, hessian, finite = sums
         for part in self._parts():
             y, weights, (nll, d1, d2), known = self._derivatives(part, params, likelihood, threads)
             finite = finite and known
@@ -83,6 +92,8 @@ class BlockRows:
             if hessian is not None and curvature is not None:
                 hessian += curvature
             finite = finite and fine
+        if not self._last:
+            return losses, gradient, hessian, finite
         loss = math.fsum(losses) if all(map(math.isfinite, losses)) else math.nan
         return loss, gradient, hessian, finite and math.isfinite(loss), math.inf
 
@@ -94,10 +105,11 @@ class BlockRows:
         inverse: Matrix | None = None,
         power: int = 0,
         counted: bool = True,
+        before: tuple[Matrix, bool] | None = None,
     ) -> tuple[Matrix, bool]:
         """(the sum of the outer products of the rows' scores, whether all is finite), as `_core.Rows.scores`."""
-        size, finite = len(params), True
-        total = np.zeros((size, size))
+        size = len(params)
+        total, finite = before or (np.zeros((size, size)), True)
         for part in self._parts():
             y, _, (_, d1, d2), known = self._derivatives(part, params, likelihood, threads)
             given = self._rows(slice(0, len(y)), d1, d2, part)
@@ -127,8 +139,8 @@ class BlockRows:
         return rows.scan(params, direction, _GIVEN, threads)
 
     def _parts(self) -> Iterator[slice]:
-        for first in range(0, len(self._y), _BLOCK_ROWS):
-            yield slice(first, min(first + _BLOCK_ROWS, len(self._y)))
+        for first in range(0, len(self._y), BLOCK_ROWS):
+            yield slice(first, min(first + BLOCK_ROWS, len(self._y)))
 
     def _rows(
         self, part: slice, y: NDArray[Any], offset: NDArray[Any] | None, columns: slice | None = None

@@ -81,6 +81,11 @@ class Objective(Protocol):
         ...
 
     @property
+    def stride(self) -> int:
+        """Of the largest sample of the rows that is worth its price, or that memory has room for; a power of two."""
+        ...
+
+    @property
     def predictors(self) -> int:
         """Number of linear predictors in these rows: so many columns can be independent at most."""
         ...

@@ -51,6 +51,11 @@ class RidgeObjective:
         return self.inner.rows
 
     @property
+    def stride(self) -> int:
+        """Of the largest sample of the rows."""
+        return self.inner.stride
+
+    @property
     def predictors(self) -> int:
         """Number of linear predictors, of which each parameter with a prior is one more."""
         return self.inner.predictors + int(np.count_nonzero(self.curvature))

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the objectives ask of rows, wherever these are, and who answers.
 
-Rows in memory answer by the compiled pass itself, or block by block where the likelihood is a function of Python.
+Rows in memory answer by the compiled pass itself, or block by block where the likelihood is a function of Python;
+those of a stream piece by piece.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from mlefast import _core
-from mlefast.data import Design, MemoryDesign
+from mlefast.data import Design, MemoryDesign, StreamDesign
 
-from .blocks import BlockRows
+from .blocks import BLOCK_ROWS, BlockRows
 from .journal import JournalRows, JournalSoftmax
 from .protocol import Matrix, Vector
+from .stream import MakeRows, StreamRows, StreamSoftmax
 
 
 class Rows(Protocol):
@@ -88,15 +90,43 @@ def rows_of(
     in_python: bool = False,
 ) -> Rows:
     """The rows of a design with one value each of the others; with `in_python` the leaf is a function of Python."""
+    make: MakeRows = _in_python if in_python else _compiled
+    if isinstance(design, StreamDesign):
+        return StreamRows(make, BLOCK_ROWS if in_python else _core.BLOCK, design, y, weights, offset, intercept)
     assert isinstance(design, MemoryDesign)
-    kind: Any = BlockRows if in_python else _core.Rows
-    rows: Rows = kind(design.groups, y, weights, offset, intercept)
+    rows: Rows = make(design, y, weights, offset, intercept, 0, design.rows)
     return rows
+
+
+def _compiled(
+    design: MemoryDesign,
+    y: NDArray[Any],
+    weights: NDArray[Any] | None,
+    offset: NDArray[Any] | None,
+    intercept: bool,
+    first: int,
+    whole: int,
+) -> _core.Rows:
+    return _core.Rows(design.groups, y, weights, offset, intercept, first, whole)
+
+
+def _in_python(
+    design: MemoryDesign,
+    y: NDArray[Any],
+    weights: NDArray[Any] | None,
+    offset: NDArray[Any] | None,
+    intercept: bool,
+    first: int,
+    whole: int,
+) -> BlockRows:
+    return BlockRows(design.groups, y, weights, offset, intercept, last=first + design.rows == whole)
 
 
 def softmax_of(rows: Rows, classes: int) -> Softmax:
     """The softmax of some rows."""
     if isinstance(rows, JournalRows):
         return JournalSoftmax(softmax_of(rows.rows, classes), rows.journal)
+    if isinstance(rows, StreamRows):
+        return StreamSoftmax(rows, classes)
     assert isinstance(rows, _core.Rows)
     return _core.Softmax(rows, classes)

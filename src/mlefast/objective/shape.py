@@ -60,6 +60,11 @@ class ShapeObjective:
         return self._memory.rows
 
     @property
+    def stride(self) -> int:
+        """Of the largest sample of the rows."""
+        return self._memory.stride
+
+    @property
     def predictors(self) -> int:
         """Number of linear predictors in these rows."""
         return self._memory.predictors

@@ -22,7 +22,6 @@ from .scores import Scores, outer_products, parts
 from .standardisation import Standardisation
 
 _LEADS = 1 << 20  # rows times classes that are looked at together
-_GRAM_STRIDE = 16
 _ROWS_PER_COLUMN = 20
 
 
@@ -178,7 +177,7 @@ class SoftmaxObjective(RowsObjective):
             eta = np.hstack([0.0, self._by_class(params)[:, 0]])
             p = np.exp(eta - eta.max())
         p /= p.sum()
-        stride = _GRAM_STRIDE if self.rows >= _GRAM_STRIDE * _ROWS_PER_COLUMN * self._columns else 1
+        stride = self.stride if self.rows >= self.stride * _ROWS_PER_COLUMN * self._columns else 1
         gram = self._gram(stride)
         if not gram.kept.all():
             stride, gram = 1, self._gram(1)

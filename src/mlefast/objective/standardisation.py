@@ -8,13 +8,12 @@ twelve digits of the Hessian; and with the mean as the centre a single cell of 1
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from mlefast.data import LARGEST, Design
+from mlefast.data import LARGEST, Design, power_of_two
 
 from .protocol import Matrix, Vector
 
@@ -85,7 +84,7 @@ class Standardisation:
 
 def standardise(design: Design, intercept: bool) -> Standardisation:
     """Centre and scale from evenly spaced rows; centres are zero without an intercept to absorb them."""
-    few = design.every(math.ceil(design.rows / _SAMPLE_ROWS))
+    few = design.every(power_of_two(design.rows / _SAMPLE_ROWS))
     sample = few.take(np.arange(few.rows))
     # absent rows may hold anything, and what others hold is said by the first pass: any centre will do
     sample[~(np.abs(sample) <= LARGEST)] = 0.0

@@ -25,7 +25,7 @@ REUSE = 1e-6  # relative error of standard errors that an information matrix tak
 _NARROW = 48  # parameters up to which the information of all rows at the start is worth its price
 _SETTLED = 0.1  # the decrement of a step with such a matrix must fall at least to this share; Newton's falls further
 _PATIENCE = 10  # iterations before divergence is looked for
-_STRIDES = (256, 16)  # samples of rows on which the start is refined
+_COARSER = 16  # times the step of the largest sample, that of the first on which the start is refined
 _LEAST_SHARE = 1e-3  # of the step that is safe for the logit link
 _SEPARATED = 0.95  # the scan of a separated sample gives 1, that of a sound one about 0
 _SAMPLE_ROWS = 1000
@@ -197,9 +197,10 @@ def _safe_share(objective: Objective, params: Vector, step: Vector) -> float:
 
 
 def sample_start(objective: Objective, start: Vector) -> tuple[Vector, Information | None]:
-    """A better start from a few of the rows, and the information there: 1/16 of them saves two or three passes."""
+    """A better start from samples of the rows, and the information there: 1/16 of them saves two or three passes."""
     information = None
-    for stride in _STRIDES[:1] if objective.quadratic else _STRIDES:  # one step from anywhere ends a quadratic loss
+    strides = _COARSER * objective.stride, objective.stride
+    for stride in strides[:1] if objective.quadratic else strides:  # one step from anywhere ends a quadratic loss
         rows = objective.rows // stride
         if rows < max(_SAMPLE_ROWS, _ROWS_PER_COLUMN * objective.size):
             continue

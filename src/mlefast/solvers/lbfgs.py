@@ -16,7 +16,6 @@ from mlefast.objective import Information, Objective, ProductInformation, Vector
 from .irls import REUSE, expand, irls
 from .protocol import Iteration, Progress, Solution
 
-_STRIDE = 16
 _ROWS_PER_COLUMN = 5
 _FIRST = 5  # iterations in coordinates that cost less than a Hessian, before a sample gives better ones
 
@@ -54,15 +53,15 @@ def lbfgs(
 
 def _has_sample(objective: Objective) -> bool:
     """Whether a sample of the rows is enough to tell the information."""
-    return objective.rows >= _STRIDE * _ROWS_PER_COLUMN * objective.size
+    return objective.rows >= objective.stride * _ROWS_PER_COLUMN * objective.size
 
 
 def _information(objective: Objective, params: Vector) -> Information:
     """The information at `params`, from a sample of the rows if that has enough of them."""
     if _has_sample(objective):
-        _, sampled, _ = expand(objective.sample(_STRIDE), params, "mixed")
+        _, sampled, _ = expand(objective.sample(objective.stride), params, "mixed")
         if sampled.information.kept.all():
-            return sampled.information.times(_STRIDE)
+            return sampled.information.times(objective.stride)
     return expand(objective, params, "mixed")[1].information
 
 

@@ -20,7 +20,6 @@ from mlefast.objective import Information, Moments, Objective, Vector
 
 from .protocol import Expansion, decrement
 
-_STRIDE = 16
 _LEAST_ROWS = 1000
 _ROWS_PER_COLUMN = 20
 _FAR = 0.3  # of sqrt(rows): a Newton step of more standard errors leaves the region of quadratic convergence
@@ -33,14 +32,15 @@ class ThirdOrder:
     def __init__(self, objective: Objective) -> None:
         """The sample is that of the objective."""
         self._objective = objective
+        self._stride = objective.stride
         self._last: tuple[Vector, Moments] | None = None
         self.mismatch = 1.0  # of the sample's information, relative: the share of a change that it may get wrong
-        least = _STRIDE * max(_LEAST_ROWS, _ROWS_PER_COLUMN * objective.size)
+        least = self._stride * max(_LEAST_ROWS, _ROWS_PER_COLUMN * objective.size)
         self.known = objective.convex and not objective.quadratic and objective.rows >= least
 
     @cached_property
     def _sample(self) -> Objective:
-        return self._objective.sample(_STRIDE)
+        return self._objective.sample(self._stride)
 
     def bend(self, expansion: Expansion, length: float, tol: float) -> Vector:
         """The step of the expansion, `length` standard errors long, corrected where that is worth the sample."""
@@ -51,10 +51,10 @@ class ThirdOrder:
         here, there = self._moments(expansion.params), self._sample.moments(expansion.params + step, 2)
         assert here.gradient is not None and here.hessian is not None
         assert there.gradient is not None and there.hessian is not None
-        shares = _STRIDE * here.hessian.diagonal() / expansion.information.diagonal
+        shares = self._stride * here.hessian.diagonal() / expansion.information.diagonal
         self.mismatch = float(np.clip(np.abs(shares - 1.0).max(), 0.01, 1.0))
-        remainder = _STRIDE * (there.gradient - here.gradient - here.hessian @ step)
-        information = expansion.information.plus(_STRIDE * (there.hessian - here.hessian))
+        remainder = self._stride * (there.gradient - here.gradient - here.hessian @ step)
+        information = expansion.information.plus(self._stride * (there.hessian - here.hessian))
         correction, size = decrement(information, remainder)
         return step + correction if size < 0.5 * length else step  # the latter for NaN too
 
@@ -62,7 +62,7 @@ class ThirdOrder:
         """That of the expansion, carried on to `params`."""
         before, after = self._moments(expansion.params).hessian, self._moments(params).hessian
         assert before is not None and after is not None
-        return expansion.information.plus(_STRIDE * (after - before))
+        return expansion.information.plus(self._stride * (after - before))
 
     def _moments(self, params: Vector) -> Moments:
         if self._last is None or not np.array_equal(self._last[0], params):

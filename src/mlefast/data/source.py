@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Tables that are read again and again, some rows at a time: files, data sets of Arrow, and what makes record batches.
+
+Every reading gives the same rows in the same order; a file that changes between two readings is an error.
+"""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import os
+import tempfile
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mlefast.errors import DataError, MissingPackageError
+
+from .files import first_line, require_columns
+from .spool import no_room
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.dataset
+
+_FORMATS = {
+    ".parquet": "parquet", ".pq": "parquet", ".feather": "feather", ".arrow": "ipc", ".ipc": "ipc", ".csv": "csv",
+    ".tsv": "csv",
+}  # fmt: skip
+_ROWS = 1 << 10, 1 << 16  # at a time: at least and at most
+_BATCHES = 64  # share of the memory that one may take: several are made at once
+_BUFFER = 1 << 17  # bytes of a column that are read at a time: whole column chunks may be huge
+
+
+class Source(Protocol):
+    """A table whose rows are read in the same order each time."""
+
+    name: str  # for messages
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Names and types of its columns."""
+        ...
+
+    def batches(self, columns: Sequence[str], rows: int) -> Generator[pa.RecordBatch, None, None]:
+        """All rows, at most about `rows` at a time; DataError names what cannot be read."""
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        ...
+
+
+def is_source(data: Any) -> bool:
+    """Whether data are the path of files, an Arrow data set, or what makes record batches, rather than a table."""
+    if isinstance(data, str | os.PathLike) or (
+        isinstance(data, list | tuple) and data and all(isinstance(path, str | os.PathLike) for path in data)
+    ):
+        return True
+    kinds = {(kind.__module__, kind.__name__) for kind in type(data).__mro__}
+    if ("pyarrow._dataset", "Dataset") in kinds or ("pyarrow.lib", "RecordBatchReader") in kinds:
+        return True
+    return isinstance(data, Iterator) or (callable(data) and not hasattr(data, "__arrow_c_stream__"))
+
+
+def batch_rows(row: int, memory: int) -> int:
+    """How many rows of so many bytes to decode at a time."""
+    least, most = _ROWS
+    return max(least, min(most, 1 << max(1, memory // (_BATCHES * max(1, row))).bit_length() - 1))
+
+
+def open_source(data: Any) -> Source:
+    """The source of what `is_source`: DataError if there are no such files or they are no tables."""
+    try:
+        import pyarrow as pa
+        import pyarrow.dataset as ds
+    except ImportError:
+        raise MissingPackageError('Streams need pyarrow: pip install "mlefast[cli]".') from None
+    if isinstance(data, ds.Dataset):
+        return _DatasetSource(data)
+    if isinstance(data, pa.RecordBatchReader | Iterator):
+        return _Spool(data)
+    if callable(data):
+        return _MakerSource(data)
+    return _open_files([data] if isinstance(data, str | os.PathLike) else list(data))
+
+
+def _open_files(given: Sequence[str | os.PathLike[str]]) -> _FileSource:
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    paths = [path for part in given for path in _expand(os.fspath(part))]
+    kinds = sorted({_format(path) for path in paths})
+    if len(kinds) > 1:
+        raise DataError(f"the files are of different kinds: {', '.join(kinds)}. Give files of one kind.")
+    root = os.fspath(given[0]) if len(given) == 1 and os.path.isdir(given[0]) else None
+    try:
+        data = ds.dataset(
+            paths, format=_reader(kinds[0], paths[0]), partitioning="hive" if root else None, partition_base_dir=root
+        )
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(paths[0], error) from None
+    return _FileSource(data, kinds[0])
+
+
+def _expand(path: str) -> list[str]:
+    """The files of a path, a pattern or a folder, in the order of their names."""
+    if os.path.isdir(path):
+        found = sorted(
+            str(file) for file in Path(path).rglob("*") if file.is_file() and not file.name.startswith(("_", "."))
+        )
+    elif os.path.exists(path):
+        found = [path]
+    else:
+        found = sorted(glob.glob(path, recursive=True))
+    if not found:
+        folder = os.path.dirname(path) or "."
+        close = difflib.get_close_matches(
+            os.path.basename(path), os.listdir(folder) if os.path.isdir(folder) else [], n=1
+        )
+        raise DataError(f"{path}: no such file.{f' Did you mean {close[0]!r}?' if close else ''}")
+    for file in found:
+        if os.path.getsize(file) == 0:
+            raise DataError(f"{file} is empty.")
+    return found
+
+
+def _format(path: str) -> str:
+    name = path.lower().removesuffix(".gz")
+    kind = _FORMATS.get(os.path.splitext(name)[1])
+    if kind is None:
+        raise DataError(f"{path}: unknown kind of file; possible: {', '.join(_FORMATS)}.")
+    return kind
+
+
+def _reader(kind: str, path: str) -> Any:
+    """What Arrow needs to know of a format."""
+    if kind != "csv":
+        return kind
+    import pyarrow.csv as csv
+    import pyarrow.dataset as ds
+
+    tabs = path.lower().removesuffix(".gz").endswith(".tsv")
+    return ds.CsvFileFormat(
+        parse_options=csv.ParseOptions(delimiter="\t" if tabs else ","),
+        convert_options=csv.ConvertOptions(strings_can_be_null=True),
+    )
+
+
+def _unreadable(name: str, error: Exception) -> DataError:
+    return DataError(f"{name} cannot be read: {first_line(error)} It may be damaged or truncated.")
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What tells that a file is still the same."""
+
+    size: int
+    time: int
+
+
+class _FileSource:
+    """Files on this machine, one after the other."""
+
+    def __init__(self, data: pyarrow.dataset.FileSystemDataset, kind: str) -> None:
+        self.name = data.files[0] if len(data.files) == 1 else f"{data.files[0]} and {len(data.files) - 1} more files"
+        self._data = data
+        self._kind = kind
+        self._states = {path: _state(path) for path in data.files}
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self._data.schema
+
+    def batches(self, columns: Sequence[str], rows: int) -> Generator[pa.RecordBatch, None, None]:
+        import pyarrow as pa
+
+        for fragment in self._data.get_fragments():
+            if _state(fragment.path) != self._states[fragment.path]:
+                raise DataError(f"{fragment.path} has changed since the fit began. Fit again.")
+            try:
+                yield from self._read(fragment, columns, rows)
+            except (pa.ArrowException, OSError) as error:
+                raise _unreadable(fragment.path, error) from None
+
+    def _read(self, fragment: Any, columns: Sequence[str], rows: int) -> Generator[pa.RecordBatch, None, None]:
+        import pyarrow.dataset as ds
+
+        keys = ds.get_partition_keys(fragment.partition_expression)
+        if self._kind != "parquet":
+            scanner = fragment.scanner(
+                schema=self._data.schema, columns=list(columns), batch_size=rows, batch_readahead=2
+            )
+            yield from scanner.to_batches()
+            return
+        import pyarrow.parquet as pq
+
+        wanted = [name for name in columns if name not in keys]
+        # not by the data set's scanner, which decodes whole row groups, however large
+        with pq.ParquetFile(fragment.path, pre_buffer=False, buffer_size=_BUFFER) as file:
+            self._require_schema(fragment.path, file.schema_arrow, wanted)
+            if not wanted:
+                yield from _of_keys(file.metadata.num_rows, columns, keys, self._data.schema, rows)
+                return
+            for batch in file.iter_batches(rows, columns=wanted):
+                yield _with_keys(batch, columns, keys, self._data.schema)
+
+    def _require_schema(self, path: str, found: pa.Schema, columns: Sequence[str]) -> None:
+        require_columns(columns, found.names, path)
+        for name in columns:
+            here, there = found.field(name).type, self._data.schema.field(name).type
+            if here != there:
+                raise DataError(
+                    f"{path}: column {name!r} holds {here}, in {self._data.files[0]} it holds {there}. Convert one."
+                )
+
+    def close(self) -> None:
+        """Nothing is held between two readings."""
+
+
+def _state(path: str) -> _State | None:
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from None
+    return _State(found.st_size, found.st_mtime_ns)
+
+
+def _with_keys(batch: pa.RecordBatch, columns: Sequence[str], keys: dict[str, Any], schema: pa.Schema) -> Any:
+    """The columns in the order that is asked for, those of the folders' names too."""
+    import pyarrow as pa
+
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.repeat(pa.scalar(keys[name], schema.field(name).type), batch.num_rows)
+            if name in keys
+            else batch.column(name)
+            for name in columns
+        ],
+        names=list(columns),
+    )
+
+
+def _of_keys(count: int, columns: Sequence[str], keys: dict[str, Any], schema: pa.Schema, rows: int) -> Iterator[Any]:
+    import pyarrow as pa
+
+    for first in range(0, count, rows):
+        size = min(rows, count - first)
+        yield pa.RecordBatch.from_arrays(
+            [pa.repeat(pa.scalar(keys[name], schema.field(name).type), size) for name in columns], names=list(columns)
+        )
+
+
+class _DatasetSource:
+    """A data set that the user has opened, with his filter and file system. Row groups are decoded as a whole."""
+
+    def __init__(self, data: pyarrow.dataset.Dataset) -> None:
+        self.name = "the data set"
+        self._data = data
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self._data.schema
+
+    def batches(self, columns: Sequence[str], rows: int) -> Generator[pa.RecordBatch, None, None]:
+        import pyarrow as pa
+
+        scanner = self._data.scanner(columns=list(columns), batch_size=rows, batch_readahead=1, fragment_readahead=1)
+        try:
+            yield from scanner.to_batches()
+        except (pa.ArrowException, OSError) as error:
+            raise _unreadable(self.name, error) from None
+
+    def close(self) -> None:
+        """Nothing is held between two readings."""
+
+
+class _MakerSource:
+    """A function without arguments that returns an iterator of record batches, called for each reading."""
+
+    def __init__(self, make: Callable[[], Iterable[Any]]) -> None:
+        self.name = getattr(make, "__name__", "the function")
+        self._make = make
+        self._schema: pa.Schema | None = None
+
+    @property
+    def schema(self) -> pa.Schema:
+        if self._schema is None:
+            first = next(iter(self._make()), None)
+            self._schema = _require_batch(first, self.name).schema
+        return self._schema
+
+    def batches(self, columns: Sequence[str], rows: int) -> Generator[pa.RecordBatch, None, None]:
+        for batch in self._make():
+            require_columns(columns, _require_batch(batch, self.name).schema.names, f"a batch of {self.name}")
+            for part in _as_batches(batch.select(list(columns))):
+                for first in range(0, part.num_rows, rows):
+                    yield part.slice(first, rows)
+
+    def close(self) -> None:
+        """Nothing is held between two readings."""
+
+
+def _require_batch(batch: Any, name: str) -> Any:
+    if not (hasattr(batch, "schema") and hasattr(batch, "select") and hasattr(batch, "num_rows")):
+        found = "nothing" if batch is None else f"a {type(batch).__name__}"
+        raise DataError(f"{name} gives {found}; it must give record batches of pyarrow, one after the other.")
+    return batch
+
+
+def _as_batches(table: Any) -> list[Any]:
+    return table.to_batches() if hasattr(table, "to_batches") else [table]
+
+
+class _Spool:
+    """Record batches that come once, written to a temporary file that has no name and goes with the source."""
+
+    def __init__(self, batches: Iterable[Any]) -> None:
+        import pyarrow as pa
+
+        self.name = "the iterator"
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115
+        try:
+            self._write(batches)
+        except OSError as error:
+            self._file.close()
+            raise no_room(error) from None
+        except BaseException:
+            self._file.close()
+            raise
+        self._reader = pa.ipc.open_file(pa.PythonFile(self._file))
+
+    def _write(self, batches: Iterable[Any]) -> None:
+        import pyarrow as pa
+
+        writer = None
+        for table in batches:
+            for batch in _as_batches(_require_batch(table, self.name)):
+                if writer is None:
+                    writer = pa.ipc.new_file(pa.PythonFile(self._file, "w"), batch.schema)
+                writer.write_batch(batch)
+        if writer is None:
+            raise DataError("the iterator gives no batches. Check the filter that made the data.")
+        writer.close()
+        self._file.flush()
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self._reader.schema
+
+    def batches(self, columns: Sequence[str], rows: int) -> Generator[pa.RecordBatch, None, None]:
+        for number in range(self._reader.num_record_batches):
+            batch = self._reader.get_batch(number).select(list(columns))
+            for first in range(0, batch.num_rows, rows):
+                yield batch.slice(first, rows)
+
+    def close(self) -> None:
+        """The file goes."""
+        self._file.close()
