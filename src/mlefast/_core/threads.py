@@ -55,11 +55,14 @@ _asked_for = bool(os.environ.get("OMP_NUM_THREADS"))
 
 def resolve_threads(threads: int | None) -> tuple[int, str]:
     """The number of threads for an argument (None: choose), and the reason in words."""
+    version, limit = _probe.openmp()
+    if not version:
+        return 1, "this build has no OpenMP"
     if _forked:
         return 1, "a forked child runs on one thread, since OpenMP does not survive a fork (use spawn or forkserver)"
     if threads is not None:
         return threads, "the argument `threads`"
-    count, reason = _probe.openmp()[1], "OMP_NUM_THREADS" if _asked_for else "the OpenMP runtime's limit"
+    count, reason = limit, "OMP_NUM_THREADS" if _asked_for else "the OpenMP runtime's limit"
     if not _asked_for and _cpus < count:
         count, reason = _cpus, "the processors this process may use"
     if not _asked_for and _quota is not None and _quota < count:
