@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Every target makes its own .venv; python3, pip, a C compiler and make are all that must be there.
 PYTHON ?= python3
 VENV := .venv
@@ -5,7 +6,7 @@ PACKAGE := .[cli]
 RUN := $(VENV)/bin/python
 SOURCES := pyproject.toml setup.py README.md $(shell find src -name '*.py' -o -name '*.py[xi]' -o -name '*.px[di]' -o -name '*.h')
 
-.PHONY: demo test guards sanitize bounds test-aarch64 bench bench-peers docs lint wheel clean
+.PHONY: demo test guards sanitize bounds serial test-aarch64 bench bench-peers bench-change docs lint sdist wheel wheel-aarch64 clean
 
 demo: $(VENV)/demo
 	$(RUN) benchmarks/flights.py
@@ -34,6 +35,12 @@ bounds:
 	MLEFAST_DEBUG=1 $(MAKE) VENV=.venv-bounds PACKAGE=. .venv-bounds/core
 	.venv-bounds/bin/python $(CORE)
 
+# Without OpenMP, as on a system whose compiler lacks it
+serial:
+	MLEFAST_OPENMP=0 $(MAKE) VENV=.venv-serial PACKAGE=. .venv-serial/core
+	.venv-serial/bin/python -c "import mlefast; print(mlefast.show_config())" | grep "OpenMP *not built in"
+	.venv-serial/bin/python $(CORE)
+
 # Cross-compiled and emulated, on Debian; without the slow tests, which would take hours
 test-aarch64:
 	tests/aarch64.sh .venv-aarch64
@@ -46,6 +53,14 @@ bench: $(VENV)/bench
 bench-peers: $(VENV)/peers
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(RUN) benchmarks/peers.py
 
+# The tree against another commit in one run: BASE=origin/main make bench-change
+BASE ?= HEAD~1
+bench-change: $(VENV)/installed
+	rm -rf .venv-base && mkdir .venv-base
+	git archive "$(BASE)" | tar --extract --directory .venv-base
+	$(MAKE) -C .venv-base VENV=.venv PACKAGE=. .venv/installed
+	$(RUN) benchmarks/change.py .venv-base/.venv/bin/python $(RUN)
+
 # The site, in build/docs; a warning is an error
 docs: $(VENV)/docs
 	$(RUN) -m sphinx --fail-on-warning --keep-going --quiet -d build/doctrees docs build/docs
@@ -55,9 +70,23 @@ lint: $(VENV)/test $(VENV)/lint
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	PATH="$(VENV)/bin:$$PATH" cython-lint src
+	$(VENV)/bin/zizmor --offline --quiet --persona=pedantic .github
+	$(RUN) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(RUN) -m check_jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(RUN) -m check_jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+
+# What is published. The source distribution is the same bytes twice; the wheel, made from it, is audited and tried by
+# every CPython of this machine.
+sdist: $(VENV)/wheel
+	$(RUN) release/make_wheel.py sdist
 
 wheel: $(VENV)/wheel
-	$(RUN) -m build --outdir dist .
+	$(RUN) release/make_wheel.py
+
+# Cross-compiled and emulated, on Debian
+wheel-aarch64: $(VENV)/wheel
+	tests/aarch64.sh .venv-aarch64
+	$(RUN) release/aarch64.py .venv-aarch64/bin/python
 
 clean:
 	rm -rf .venv* build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # A virtual environment at the path $1 whose Python is Debian's for arm64, emulated; it builds with the cross compiler.
 # Programs that it starts run natively, which makes the compiler quick; its own sys.executable runs emulated again.
 set -euo pipefail

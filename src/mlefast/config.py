@@ -72,7 +72,7 @@ def show_config() -> Config:
         instruction_set=f"{_core.ISA}, {_core.ISA_MEANING}",
         instruction_set_reason=_core.ISA_REASON,
         available_instruction_sets=_core.available_isas(),
-        openmp=f"specification of {version // 100}-{version % 100:02d}" if version else "not built in: one thread",
+        openmp=f"specification of {version // 100}-{version % 100:02d}" if version else "not built in",
         threads=threads,
         threads_reason=reason,
         python=platform.python_version(),

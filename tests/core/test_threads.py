@@ -17,8 +17,11 @@ import numpy as np
 import pytest
 
 import mlefast
+from mlefast import _core
 from mlefast._core import threads
 from mlefast.errors import warnings_as
+
+with_openmp = pytest.mark.skipif(not _core.openmp()[0], reason="this build has no OpenMP")
 
 
 def run(code: str, timeout: float = 60.0, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -35,6 +38,7 @@ def test_quota_of_a_container() -> None:
     assert threads.parse_quota("400000\n", "100000\n") == 4
 
 
+@with_openmp
 def test_the_smallest_limit_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "_asked_for", False)
     monkeypatch.setattr(threads, "_cgroup_cpus", lambda: 1)
@@ -43,11 +47,21 @@ def test_the_smallest_limit_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert threads.resolve_threads(7)[0] == 7
 
 
+@with_openmp
 def test_omp_num_threads_is_believed() -> None:
     code = "import mlefast; c = mlefast.show_config(); print(c.threads, c.threads_reason)"
     assert run(code, OMP_NUM_THREADS="3").stdout.split() == ["3", "OMP_NUM_THREADS"]
 
 
+def test_a_build_without_openmp_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (_core, threads._probe):
+        monkeypatch.setattr(module, "openmp", lambda: (0, 1))
+    config = mlefast.show_config()
+    assert (config.openmp, config.threads, config.threads_reason) == ("not built in", 1, "this build has no OpenMP")
+    assert threads.resolve_threads(4)[0] == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinities")
 def test_affinity_is_respected() -> None:
     code = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); import mlefast; "
@@ -74,6 +88,7 @@ print(os.read(read, 100).decode(), mlefast.show_config().threads_reason != "")
 """
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
 @pytest.mark.filterwarnings("ignore:.*fork")
 def test_a_forked_child_runs() -> None:
     done = run(FORK)

@@ -59,11 +59,14 @@ _asked_for = bool(os.environ.get("OMP_NUM_THREADS"))  # as OpenMP's runtime does
 
 def resolve_threads(threads: int | None) -> tuple[int, str]:
     """The number of threads for an argument (None: choose), and the reason in words."""
+    version, limit = _probe.openmp()
+    if not version:
+        return 1, "this build has no OpenMP"
     if _forked:
         return 1, "a forked child runs on one thread, since OpenMP does not survive a fork (use spawn or forkserver)"
     if threads is not None:
         return threads, "the argument `threads`"
-    count = max(1, _probe.openmp()[1])
+    count = max(1, limit)
     if _asked_for:
         return count, "OMP_NUM_THREADS"
     allowed = _allowed()

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Builds LLVM's OpenMP runtime into /usr/local for MACOSX_DEPLOYMENT_TARGET. Apple's Clang comes without it, and the
+# SPDX-License-Identifier: BSD-3-Clause
+# Builds LLVM's OpenMP runtime into the folder $1 for MACOSX_DEPLOYMENT_TARGET. Apple's Clang comes without it, and the
 # bottles of Homebrew need the system of the runner, so a wheel with one would not run on older systems.
 set -euo pipefail
 : "${MACOSX_DEPLOYMENT_TARGET:?must be set to the oldest system that the wheel serves}"
+prefix=$1
 
 VERSION=18.1.1
 RELEASE=https://github.com/llvm/llvm-project/releases/download/llvmorg-$VERSION
@@ -22,7 +24,7 @@ tar --extract --file "openmp-$VERSION.src.tar.xz" --strip-components 1 --directo
 tar --extract --file "cmake-$VERSION.src.tar.xz" --strip-components 1 --directory cmake
 
 # Without aliases: the runtime must not also be found under the name of GCC's.
-cmake -S openmp -B build -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/usr/local \
+cmake -S openmp -B build -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$prefix" \
     -DCMAKE_OSX_DEPLOYMENT_TARGET="$MACOSX_DEPLOYMENT_TARGET" -DLIBOMP_INSTALL_ALIASES=OFF
 cmake --build build --parallel
-sudo cmake --install build
+cmake --install build
