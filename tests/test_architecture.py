@@ -101,6 +101,7 @@ OPTIONAL = {
 LATER = {
     "again", "comparison", "config", "diagnostics", "formula", "interchange", "plot", "prediction", "predictors",
     "profile_likelihood", "quantile_fit", "report", "robust", "summary", "tidy", "data.files", "data.frame", "data.table",
+    "data.source", "data.stream", "data.survey", "formula_stream", "objective.stream",
     "inference.hypotheses", "inference.multiple", "inference.recession", "inference.wald", "likelihoods.native",
     "solvers.multistart", "solvers.quantile", "solvers.scoring",
 }  # fmt: skip

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .data import Column, MemoryDesign, StreamDesign, sample_step
+from .data import Column, MemoryDesign, sample_step
 from .data.design import require_distinct
 from .data.files import require_columns
 from .data.frame import as_narwhals
 from .data.source import Source, open_source
-from .data.stream import Kept
+from .data.stream import Kept, StreamDesign
 from .data.survey import Survey, dictionary_of, is_text, numbers_of_array, response_column, survey
 from .data.table import stray_words, to_pandas
 from .errors import DataError, FormulaError, OptionError

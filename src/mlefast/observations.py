@@ -18,7 +18,6 @@ from mlefast.data import (
     Design,
     Groups,
     MemoryDesign,
-    StreamDesign,
     exposed,
     missing_rows,
     read_design,
@@ -150,7 +149,7 @@ def observe(
             "Leave it out."
         )
     require_choice("weight_kind", weight_kind, WEIGHT_KINDS)
-    design: Design = x if isinstance(x, StreamDesign) else read_design(x, names)
+    design = _read_design(x, names)
     response = read_response(y, design.rows)
     counts = None if weights is None else read_weights(weights, design.rows)
     shift = None if offset is None else read_vector(offset, "offset", design.rows)
@@ -198,6 +197,12 @@ def observe(
         weight_kind,
         () if groups is None else read_groups(groups, design.rows, absent),
     )
+
+
+def _read_design(x: Any, names: Sequence[str] | None) -> Design:
+    """A design that is not in memory as it is, everything else as columns in memory."""
+    known = not isinstance(x, np.ndarray | MemoryDesign) and isinstance(x, Design)
+    return x if known else read_design(x, names)
 
 
 def _of_mean_one(weights: NDArray[Any]) -> NDArray[np.float64]:

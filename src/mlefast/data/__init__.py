@@ -4,7 +4,6 @@
 from .design import Design, MemoryDesign, power_of_two, read_design, sample_step
 from .groups import Groups, group_columns, read_groups
 from .missing import LARGEST, counted, missing_rows, require_finite, require_finite_vector
-from .stream import StreamDesign
 from .vectors import Column, exposed, read_response, read_vector, read_weights
 
 __all__ = [
@@ -13,7 +12,6 @@ __all__ = [
     "Design",
     "Groups",
     "MemoryDesign",
-    "StreamDesign",
     "counted",
     "exposed",
     "group_columns",

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ _SAMPLE_PER_COLUMN = 40  # unless so many rows per column are more
 _SEARCHED_ELEMENTS = 1 << 17  # keep what a search for gaps needs at a megabyte
 
 
+@runtime_checkable
 class Design(Protocol):
     """Columns of X, wherever they are: what the fit asks of them; what reads all rows reads them in their order."""
 

@@ -7,17 +7,19 @@ those of a stream piece by piece.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 
 from mlefast import _core
-from mlefast.data import Design, MemoryDesign, StreamDesign
+from mlefast.data import Design, MemoryDesign
 
 from .blocks import BLOCK_ROWS, BlockRows
 from .journal import JournalRows, JournalSoftmax
 from .protocol import Matrix, Vector
-from .stream import MakeRows, StreamRows, StreamSoftmax
+
+if TYPE_CHECKING:
+    from .stream import MakeRows
 
 
 class Rows(Protocol):
@@ -91,11 +93,15 @@ def rows_of(
 ) -> Rows:
     """The rows of a design with one value each of the others; with `in_python` the leaf is a function of Python."""
     make: MakeRows = _in_python if in_python else _compiled
-    if isinstance(design, StreamDesign):
-        return StreamRows(make, BLOCK_ROWS if in_python else _core.BLOCK, design, y, weights, offset, intercept)
-    assert isinstance(design, MemoryDesign)
-    rows: Rows = make(design, y, weights, offset, intercept, 0, design.rows)
-    return rows
+    if isinstance(design, MemoryDesign):
+        rows: Rows = make(design, y, weights, offset, intercept, 0, design.rows)
+        return rows
+    from mlefast.data.stream import StreamDesign  # which few fits need
+
+    from .stream import StreamRows
+
+    assert isinstance(design, StreamDesign)
+    return StreamRows(make, BLOCK_ROWS if in_python else _core.BLOCK, design, y, weights, offset, intercept)
 
 
 def _compiled(
@@ -126,7 +132,9 @@ def softmax_of(rows: Rows, classes: int) -> Softmax:
     """The softmax of some rows."""
     if isinstance(rows, JournalRows):
         return JournalSoftmax(softmax_of(rows.rows, classes), rows.journal)
-    if isinstance(rows, StreamRows):
-        return StreamSoftmax(rows, classes)
-    assert isinstance(rows, _core.Rows)
-    return _core.Softmax(rows, classes)
+    if isinstance(rows, _core.Rows):
+        return _core.Softmax(rows, classes)
+    from .stream import StreamRows, StreamSoftmax
+
+    assert isinstance(rows, StreamRows)
+    return StreamSoftmax(rows, classes)

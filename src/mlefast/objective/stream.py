@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlefast import _core
-from mlefast.data import MemoryDesign, StreamDesign
+from mlefast.data import MemoryDesign
+from mlefast.data.stream import StreamDesign
 
 from .protocol import Matrix, Vector
 
