@@ -132,7 +132,8 @@ def fit(
     threads : int, optional
         Default: what the machine, OMP_NUM_THREADS and a container allow. The numbers do not depend on it.
     progress : callable, optional
-        Called with an `Iteration` (passes, nll, step, distance) after each pass.
+        Called with an `Iteration` (passes, nll, step, distance) after each pass, and of a stream within each, with how
+        far the `reading` has come (rows, whole, bytes, seconds).
     checkpoint : path, optional
         A file for what each pass found. If it is there from a fit of the same data that was interrupted, the passes in
         it are not made again, and the result is the same to the last bit. Not for Laplace.
@@ -229,6 +230,7 @@ def fit(
         model = model.with_journal(checkpoint)
     objective = model.objective()
     trace = Trace(progress)
+    data.design.listen(trace.read)
     search = partial(maximise, model, objective, tol=tol, max_iter=max_iter, progress=trace.add)
     found = search(penalty, solver=solver, start=start, starts=starts)
     constant = has_constant(model, objective)

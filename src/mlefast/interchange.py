@@ -146,7 +146,7 @@ def _document(result: Result) -> dict[str, Any]:
         "aliased": {alias.name: dict(alias.combination) for alias in result.aliased},
         "passes": float(result.passes),
         "passes_by_order": result.passes.by_order,
-        "trace": result.trace,
+        "trace": tuple(state[:4] for state in result.trace),
         "classes": None if result.classes is None else _labels(result.classes),
         "classes_type": None if result.classes is None else result.classes.dtype.str,
         "names": result.names,
@@ -238,7 +238,7 @@ def _result(document: dict[str, Any]) -> Result:
             for name, combination in document["aliased"].items()
         ),
         passes=Passes(*document["passes_by_order"]),
-        trace=tuple(Iteration(*map(_number, row)) for row in document["trace"]),
+        trace=tuple(_iteration(row) for row in document["trace"]),
         ranges=_maybe_array(document["ranges"]),
         # not in the first texts
         robust_ratio=_maybe_array(document.get("robust_ratio")),
@@ -268,6 +268,11 @@ def _separation(parts: dict[str, Any]) -> Separation:
             "limit": _maybe_array(parts.get("limit")),
         }
     )
+
+
+def _iteration(row: list[Any]) -> Iteration:
+    passes, nll, step, distance = map(_number, row)
+    return Iteration(passes, nll, step, distance)
 
 
 def _number(value: float | str | None) -> float:

@@ -9,9 +9,10 @@ import time
 from types import TracebackType
 from typing import Any
 
-from mlefast.solvers import Iteration
+from mlefast.solvers import Iteration, Reading
 
 _PATIENCE = 0.5  # seconds that a fit may take without a word
+_PAUSE = 0.1  # between two words within a reading
 
 
 class ProgressLine:
@@ -20,6 +21,7 @@ class ProgressLine:
     def __init__(self) -> None:
         self._began = time.monotonic()
         self._live: Any = None
+        self._shown = -math.inf
         self._terminal = sys.stderr.isatty()
 
     def __enter__(self) -> ProgressLine:
@@ -38,14 +40,27 @@ class ProgressLine:
         step, distance = (
             "-" if math.isnan(value) else f"{value:.2g}" for value in (iteration.step, iteration.distance)
         )
-        self._live.update(
-            f"pass {iteration.passes:.2f}  NLL {iteration.nll:.10g}  step {step}  "
-            f"{distance} std errors off the maximum",
-            refresh=True,
+        where = (
+            f"pass {iteration.passes:.2f}  NLL {iteration.nll:.10g}  step {step}  {distance} std errors off the maximum"
         )
+        if iteration.reading is not None:
+            if time.monotonic() - self._shown < _PAUSE:
+                return
+            where = f"{_speed(iteration.reading)}  {where}"
+        self._shown = time.monotonic()
+        self._live.update(where, refresh=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._live is not None:
             self._live.stop()
+
+
+def _speed(reading: Reading) -> str:
+    """How far a reading has come, how fast, and how long the rest of it takes."""
+    rows, whole, size, seconds = reading
+    seconds = max(seconds, 1e-9)
+    minutes, left = divmod(math.ceil(seconds * (whole - rows) / rows), 60)
+    speed = f"{rows / seconds:,.0f} rows/s  {size / seconds / 1e6:,.0f} MB/s"
+    return f"{rows / whole:4.0%}  {speed}  {minutes}:{left:02d} left"

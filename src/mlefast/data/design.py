@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
@@ -21,6 +21,10 @@ _SAMPLE_ROWS = 1 << 18  # of the largest sample,
 _SAMPLE_ELEMENTS = 1 << 24  # which has no more numbers than these
 _SAMPLE_PER_COLUMN = 40  # unless so many rows per column are more
 _SEARCHED_ELEMENTS = 1 << 17  # keep what a search for gaps needs at a megabyte
+
+
+# told how many rows were read of how many, their bytes, and how many seconds that took
+Listener = Callable[[int, int, int, float], None]
 
 
 @runtime_checkable
@@ -71,6 +75,10 @@ class Design(Protocol):
 
     def select(self, kept: NDArray[np.bool_]) -> Design:
         """Only these columns."""
+        ...
+
+    def listen(self, listener: Listener) -> None:
+        """Tell from now on how far a reading has come, if that takes long."""
         ...
 
     def missing(self) -> NDArray[np.bool_]:
@@ -127,6 +135,9 @@ class MemoryDesign:
     def every(self, step: int) -> MemoryDesign:
         """Rows 0, step, 2 step, ..., where they lie."""
         return replace(self, groups=tuple(group[::step] for group in self.groups), rows=-(-self.rows // step))
+
+    def listen(self, listener: Listener) -> None:
+        """Rows in memory are read too soon to be told of."""
 
     def like(self, rows: int) -> MemoryDesign:
         """Room for so many rows of the same columns, one after the other."""

@@ -7,6 +7,7 @@ Batches are cut again into whole blocks of the pass, which sum up to the bits of
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from mlefast import _core
 from mlefast.errors import DataError, OptionError
 
 from .ahead import read_ahead
-from .design import BLOCK_ELEMENTS, MemoryDesign, block_rows
+from .design import BLOCK_ELEMENTS, Listener, MemoryDesign, block_rows
 from .source import Source, batch_rows
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class StreamDesign:
         self._sample = sample
         self._step = step
         self._batch_rows = batch_rows(_row_bytes(sample), memory)
+        self._listener: Listener | None = None
         _require_room(sample, memory)
 
     @property
@@ -106,8 +108,13 @@ class StreamDesign:
         They lie where they were decoded, but for those of a unit that two batches share. Close the iterator, as by
         `contextlib.closing`, where it may not be read to its end.
         """
+        began, row = time.perf_counter(), _row_bytes(self._sample)
         with closing(read_ahead(self._recut(unit))) as pieces:
-            yield from pieces
+            for first, piece in pieces:
+                yield first, piece
+                if self._listener is not None:
+                    done = first + piece.rows
+                    self._listener(done, self.rows, done * row, time.perf_counter() - began)
 
     def _recut(self, unit: int) -> Generator[tuple[int, MemoryDesign], None, None]:
         first, count = 0, 0  # where the rows begin that wait for others, and their number
@@ -177,6 +184,10 @@ class StreamDesign:
         part.columns, part.given_names = len(names), names
         part._encode, part._sample = encode, self._sample.select(kept)
         return part
+
+    def listen(self, listener: Listener) -> None:
+        """Tell from now on how far a reading has come."""
+        self._listener = listener
 
     def missing(self) -> NDArray[np.bool_]:
         """Nothing is missing in the rows that are kept."""

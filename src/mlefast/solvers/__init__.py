@@ -8,7 +8,7 @@ penalised fits and the search from several starts, `multistart`.
 from .choose import SOLVERS, choose_solver
 from .irls import REUSE, expand, irls, sample_start
 from .lbfgs import lbfgs
-from .protocol import Expansion, Iteration, Progress, Solution, Trace, decrement, information_of
+from .protocol import Expansion, Iteration, Progress, Reading, Solution, Trace, decrement, information_of
 
 __all__ = [
     "REUSE",
@@ -16,6 +16,7 @@ __all__ = [
     "Expansion",
     "Iteration",
     "Progress",
+    "Reading",
     "Solution",
     "Trace",
     "choose_solver",

@@ -15,17 +15,28 @@ _LONGEST = 1e150  # of the parts of a step, whose squares are numbers
 _MOST_KEPT = 50
 
 
+class Reading(NamedTuple):
+    """How far one reading of a stream has come: rows of how many, bytes of their columns in memory, and seconds."""
+
+    rows: int
+    whole: int
+    bytes: int
+    seconds: float
+
+
 class Iteration(NamedTuple):
     """The state after a pass, for a progress report.
 
     `step` is the norm of the last change of the parameters in standard errors (NaN at first); `distance` is an upper
-    bound of the distance to the maximum in standard errors (NaN if unknown yet).
+    bound of the distance to the maximum in standard errors (NaN if unknown yet). Of a stream there are reports within
+    a pass, too, which have the state after the last one and a `reading`.
     """
 
     passes: float
     nll: float
     step: float
     distance: float
+    reading: Reading | None = None
 
 
 Progress = Callable[[Iteration], None]
@@ -54,6 +65,12 @@ class Trace:
         self._last = plain
         if self._progress is not None:
             self._progress(iteration)
+
+    def read(self, rows: int, whole: int, size: int, seconds: float) -> None:
+        """Hand on how far a reading has come."""
+        if self._progress is not None:
+            last = Iteration(0.0, math.nan, math.nan, math.nan) if self._last is None else self._last
+            self._progress(last._replace(reading=Reading(rows, whole, size, seconds)))
 
     @property
     def kept(self) -> tuple[Iteration, ...]:
