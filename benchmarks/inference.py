@@ -16,6 +16,7 @@ import numpy as np
 
 import mlefast
 from cases import make
+from markdown import milliseconds, table
 from memory import peak_above
 
 ROWS, REPLICATES, RUNS = 1_000_000, 1_000, 5
@@ -74,6 +75,22 @@ def measure() -> list[Row]:
         done = subprocess.run([sys.executable, __file__, name], capture_output=True, text=True, check=True)
         rows.append(json.loads(done.stdout))
     return rows
+
+
+def inference_table(measured: list[Row]) -> str:
+    """What inference costs."""
+    rows = [
+        (
+            row["case"],
+            milliseconds(row["seconds"]),
+            milliseconds(row["unit"]),
+            f"**{row['seconds'] / row['unit']:.1f}** of order {row['order']}",
+            f"{row['memory']:.0f}",
+        )
+        for row in measured
+    ]
+    header = "case | >one call, ms | >one evaluation, ms | >evaluations | >memory above data, MB"
+    return f"{table(header, rows)}\n\nMedians of calls and evaluations of the Bernoulli likelihood, taken in turn."
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ Row = dict[str, Any]
 
 
 def draw(raw: Row, folder: Path) -> None:
-    """Both pictures."""
+    """All pictures."""
+    against_rows(raw["streams"]["fits"], folder / "streams.png")
     against_numpy(raw["numpy"], folder / "numpy.png")
     of_limit(raw, folder / "efficiency.png")
 
@@ -38,6 +39,21 @@ def against_numpy(rows: list[Row], path: Path) -> None:
         axis.set_xlabel("times as fast as NumPy")
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].invert_yaxis()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def against_rows(fits: list[Row], path: Path) -> None:
+    """Seconds of fits of streams against their rows, beside a straight line through the last."""
+    rows, seconds = ([row[key] for row in fits] for key in ("rows", "seconds"))
+    figure, axis = plt.subplots(figsize=(5.5, 4.2), layout="constrained")
+    axis.loglog(rows, seconds, "o-", color=HESSIAN, label="fit of a Parquet stream")
+    line = [seconds[-1] * count / rows[-1] for count in rows]
+    axis.loglog(rows, line, "--", color=GRADIENT, label="proportional to the rows")
+    axis.set_xlabel("rows of 20 columns")
+    axis.set_ylabel("seconds")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False)
     figure.savefig(path, dpi=120)
     plt.close(figure)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-import tables
+from markdown import table
 
 COLUMNS = 20
 FORMULA = "y ~ " + " + ".join(f"x{j}" for j in range(COLUMNS))
@@ -120,7 +120,7 @@ def measure() -> Row:
 def stream_table(raw: Row) -> str:
     """The measurements in Markdown."""
     compared, memory = raw["speed"], raw["memory"]
-    passes = tables.table(
+    passes = table(
         "question | >seconds | >of pyarrow's speed",
         [("pyarrow alone", f"{compared['pyarrow']:.3f}", "")]
         + [
@@ -128,7 +128,7 @@ def stream_table(raw: Row) -> str:
             for name in ("order 0", "order 1", "order 2")
         ],
     )
-    fits = tables.table(
+    fits = table(
         "rows | >fit, s | >passes | >ns per row and pass",
         [
             (

@@ -8,29 +8,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import inference
+import stream
+from markdown import milliseconds, table
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 RAW = RESULTS / "raw.json"
 README = HERE.parent / "README.md"
 Row = dict[str, Any]
-
-
-def table(header: str, rows: Iterable[Iterable[object]]) -> str:
-    """A table in Markdown; columns after the first whose name begins with `>` are aligned to the right."""
-    names = [name.strip() for name in header.split("|")]
-    rule = ["---:" if name.startswith(">") else "---" for name in names]
-    lines = [[name.removeprefix(">") for name in names], rule, *([str(cell) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def milliseconds(seconds: float) -> str:
-    """Three digits, never an exponent."""
-    value = 1e3 * seconds
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def per_cent(row: Row) -> str:
@@ -261,22 +251,6 @@ def solvers_table(raw: Row) -> str:
     return table(header, rows)
 
 
-def inference_table(raw: Row) -> str:
-    """What inference costs."""
-    rows = [
-        (
-            row["case"],
-            milliseconds(row["seconds"]),
-            milliseconds(row["unit"]),
-            f"**{row['seconds'] / row['unit']:.1f}** of order {row['order']}",
-            f"{row['memory']:.0f}",
-        )
-        for row in raw["inference"]
-    ]
-    header = "case | >one call, ms | >one evaluation, ms | >evaluations | >memory above data, MB"
-    return f"{table(header, rows)}\n\nMedians of calls and evaluations of the Bernoulli likelihood, taken in turn."
-
-
 def report(raw: Row) -> str:
     """Everything."""
     sections = [
@@ -285,7 +259,8 @@ def report(raw: Row) -> str:
         ("Every likelihood", likelihoods_table(raw)),
         ("Own likelihoods", own_table(raw)),
         ("Solvers", solvers_table(raw)),
-        ("Inference", inference_table(raw)),
+        ("Inference", inference.inference_table(raw["inference"])),
+        ("Streams", f"{stream.stream_table(raw['streams'])}\n\n![Seconds against rows](streams.png)"),
         ("Every case", efficiency_table(raw)),
         ("Instruction sets", instruction_set_table(raw)),
         ("The Hessian of float64 data by products of floats", single_table(raw)),
