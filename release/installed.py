@@ -16,15 +16,15 @@ import mlefast
 from mlefast import _core
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
-# Tests of whole fits that need no optional package: solvers, likelihoods, proofs, certified digits, intervals
+# Tests of whole fits that need no optional package: solvers, likelihoods, proofs, certified digits
 FITS = [
     "accuracy/test_nist.py",
     "likelihoods/test_counts.py",
+    "likelihoods/test_gamma.py",
     "likelihoods/test_links.py",
     "likelihoods/test_student.py",
     "quantile/test_optimum.py",
     "test_few_passes.py",
-    "test_profile.py",
     "test_solvers.py",
 ]
 

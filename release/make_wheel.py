@@ -62,12 +62,18 @@ def make_sdist(work: Path) -> Path:
     return sdist
 
 
-def make_wheel(sdist: Path, work: Path, python: Path = Path(sys.executable), path: str = PATH) -> Path:
-    """The wheel that a Python makes from the source distribution: with libraries and bill, stripped, audited."""
-    run(python, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", work, sdist, path=path)
+def make_wheel(
+    sdist: Path, work: Path, python: Path = Path(sys.executable), path: str = PATH, libraries: Path | None = None
+) -> Path:
+    """The wheel that a Python makes from the source distribution: with libraries and bill, stripped, audited.
+
+    The libraries of another architecture lie in the folder that is given, and its `strip` comes first on the path.
+    """
+    run(python, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", work, sdist)
     (built,) = work.glob("*.whl")
     repaired = work / "repaired"
-    run(python, "-m", "auditwheel", "repair", "--strip", "--wheel-dir", repaired, built, path=path)
+    found_in = ["--ldpaths", str(libraries)] if libraries else []
+    run(sys.executable, "-m", "auditwheel", "repair", "--strip", *found_in, "--wheel-dir", repaired, built, path=path)
     (wheel,) = repaired.glob("*.whl")
     add(wheel)
     inspect(wheel)
