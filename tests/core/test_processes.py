@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from mlefast import _core
+
 POOL = Path(__file__).with_name("pool.py")
 
 
@@ -31,6 +33,7 @@ def run(*arguments: str, **environment: str) -> str:
 # ---- pools
 
 
+@pytest.mark.skipif(not _core.openmp()[0], reason="this build has no OpenMP")
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 def test_fits_in_a_pool_of_processes(method: str) -> None:
     """GNU's OpenMP hangs for ever in a forked child that starts a team, as children of scikit-learn and XGBoost did."""
