@@ -70,8 +70,9 @@ ALLOWED = {
         "quantile_fit", "result",
     },
     "formula": {
-        "errors", "data", "likelihoods", "penalties", "solvers", "options", "predictors", "result", "fit", "formula_stream",
+        "errors", "data", "likelihoods", "penalties", "solvers", "options", "predictors", "result", "fit", "formula_stream", "formula_distributed",
     },
+    "formula_distributed": {"errors", "data", "formula"},
     "formula_stream": {"errors", "data", "formula"},
     "cli": {
         "config", "errors", "data", "diagnostics", "likelihoods", "options", "penalties", "solvers", "result", "interchange", "plot",
@@ -96,6 +97,8 @@ OPTIONAL = {
     "formulaic": {"formula.py"},
     "click": {"cli/__init__.py", "cli/config.py", "cli/fit.py"},
     "rich": {"cli/progress.py"},
+    "dask": {"data/distributed.py"},
+    "distributed": set(),
 }
 # what `import mlefast` leaves to those who need it
 LATER = {

@@ -17,7 +17,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlefast.data import Column, MemoryDesign, counted, exposed, group_columns, read_design, read_vector, read_weights
+from mlefast.data import (
+    Column,
+    MemoryDesign,
+    counted,
+    exposed,
+    group_columns,
+    is_dask,
+    read_design,
+    read_vector,
+    read_weights,
+)
 from mlefast.data.design import require_distinct
 from mlefast.data.files import require_columns
 from mlefast.data.missing import first_rows, missing_values
@@ -63,13 +73,13 @@ class FormulaEncoder:
         """The design of a table that has the columns on the right of the formula; NaN in rows that lack a value."""
         used = variables(self.spec.formula)
         table = table_of(data, used)
-        matrix, rows = _encode(self.spec, table, used, missing_in(table, used))
+        matrix, rows = encode_table(self.spec, table, used, missing_in(table, used))
         if rows.size == len(table):
-            return read_design(_without_intercept(matrix))
+            return read_design(without_intercept(matrix))
         names = [name for entry in self.spec.structure if entry.term.degree for name in entry.columns]
         values = np.full((len(table), len(names)), np.nan)
         if rows.size:
-            values[rows] = _without_intercept(matrix).to_numpy(dtype=np.float64)
+            values[rows] = without_intercept(matrix).to_numpy(dtype=np.float64)
         return read_design(values, names)
 
     def offset(self, data: Any, offset: Any) -> Any:
@@ -224,7 +234,7 @@ def columns_read(factor: Any) -> set[str]:
     }
 
 
-def _encode(
+def encode_table(
     formula: Any, table: nw.DataFrame[Any], used: list[str], absent: NDArray[np.bool_]
 ) -> tuple[Any, NDArray[np.intp]]:
     """Formulaic's matrix, and the rows of the table that are in it: not absent, and with a value in every term."""
@@ -273,7 +283,7 @@ def has_intercept(spec: Any) -> bool:
     return any(entry.term.degree == 0 for entry in spec.structure)
 
 
-def _without_intercept(matrix: Any) -> pd.DataFrame:
+def without_intercept(matrix: Any) -> pd.DataFrame:
     """The columns without that of ones, which the fit has by itself; not copied."""
     require_distinct([name for entry in matrix.model_spec.structure for name in entry.columns], "the formula")
     frame: pd.DataFrame = matrix.iloc[:, :]
@@ -429,7 +439,9 @@ def fit_formula(
         "checkpoint": checkpoint,
     }
     given = {"weights": weights, "offset": offset, "exposure": exposure}
-    if is_source(data):
+    if is_dask(data):
+        result, spec, dropped = _fit_frame(left, right, data, given, groups, options)
+    elif is_source(data):
         result, spec, dropped = _fit_stream(left, right, data, given, groups, read_memory(memory), options)
     else:
         result, spec, dropped = _fit_table(left, right, data, given, groups, options)
@@ -451,46 +463,81 @@ def _fit_table(
 ) -> tuple[Result, Any, int]:
     """The fit of a table in memory, formulaic's specification, and how many rows were dropped before."""
     missing = options["missing"]
-    weights, offset, exposure = given.values()
     used = list(dict.fromkeys([*variables(left), *variables(right)]))
     table = table_of(data, used)
     require_no_stray_words(table, bare_columns(right))
-    counts = None if weights is None else read_weights(_column(table, weights), len(table))
-    shift = None if offset is None else read_vector(_column(table, offset), "offset", len(table))
-    amount = None if exposure is None else read_vector(_column(table, exposure), "exposure", len(table))
+    given_vectors = counts, *_ = _vectors(table, given)
     unweighted = np.zeros(len(table), dtype=np.bool_) if counts is None else counts.values == 0
     lost = missing_in(table, used)
-    vectors = [vector for vector in (counts, shift, amount) if vector is not None]
+    vectors = [vector for vector in given_vectors if vector is not None]
     for vector in vectors:
         lost |= missing_values(vector.values)
     lost &= ~unweighted
     if missing == "raise" and lost.any():
         raise _missing_error(table, used, vectors, lost)
-    matrix, rows = _encode(right, table, used, unweighted | lost)
+    matrix, rows = encode_table(right, table, used, unweighted | lost)
     dropped = len(table) - rows.size - int(unweighted.sum())
     if missing == "raise" and dropped:
-        raise _undefined_error(right, table, used, unweighted, rows)
+        raise undefined_error(right, table, used, unweighted, rows)
     if not rows.size:
         raise DataError(
             "every row has a missing value, so no row is left. Fill in the columns that are mostly missing."
         )
-    if rows.size < len(table):
-        counts, shift, amount = (
-            None if vector is None else vector._replace(values=vector.values[rows])
-            for vector in (counts, shift, amount)
-        )
+    columns = without_intercept(matrix)
+    result = _fit_rows(columns, matrix.model_spec, left, table, rows, given_vectors, groups, options)
+    return result, matrix.model_spec, dropped
+
+
+def _vectors(table: nw.DataFrame[Any], given: dict[str, Any]) -> tuple[Column | None, Column | None, Column | None]:
+    """Weights, offset and exposure, where they are given."""
+    weights, offset, exposure = (None if value is None else _column(table, value) for value in given.values())
+    rows = len(table)
+    return (
+        None if weights is None else read_weights(weights, rows),
+        None if offset is None else read_vector(offset, "offset", rows),
+        None if exposure is None else read_vector(exposure, "exposure", rows),
+    )
+
+
+def _fit_frame(
+    left: Any, right: Any, data: Any, given: dict[str, Any], groups: Any, options: dict[str, Any]
+) -> tuple[Result, Any, int]:
+    """The same of a Dask data frame, whose columns of X stay in their partitions."""
+    from .formula_distributed import read_frame
+
+    began = time.perf_counter()
+    read = read_frame(left, right, data, given, groups, options["missing"])
+    vectors = _vectors(read.table, given)
+    result = _fit_rows(read.design, read.spec, left, read.table, read.rows, vectors, groups, options)
+    return dataclasses.replace(result, seconds=time.perf_counter() - began), read.spec, read.dropped
+
+
+def _fit_rows(
+    columns: Any,
+    spec: Any,
+    left: Any,
+    table: nw.DataFrame[Any],
+    rows: NDArray[np.intp],
+    vectors: tuple[Column | None, Column | None, Column | None],
+    groups: Any,
+    options: dict[str, Any],
+) -> Result:
+    """The fit of the columns of these rows of a table; `vectors` are the weights, offset and exposure of all rows."""
+    weights, offset, exposure = (
+        vector if vector is None or rows.size == len(table) else vector._replace(values=vector.values[rows])
+        for vector in vectors
+    )
     with _rows_counted_without(len(table) - rows.size):
-        result = fit(
-            _without_intercept(matrix),
+        return fit(
+            columns,
             _response(left, table, rows),
-            intercept=has_intercept(matrix.model_spec),
-            weights=counts,
-            offset=shift,
-            exposure=amount,
+            intercept=has_intercept(spec),
+            weights=weights,
+            offset=offset,
+            exposure=exposure,
             groups=_groups(table, groups, rows),
             **options,
         )
-    return result, matrix.model_spec, dropped
 
 
 def _fit_stream(
@@ -558,13 +605,13 @@ def _missing_error(
     )
 
 
-def _undefined_error(
+def undefined_error(
     right: Any, table: nw.DataFrame[Any], used: list[str], absent: NDArray[np.bool_], rows: NDArray[np.intp]
 ) -> DataError:
     """No column has missing values, but a term does: name it."""
     present = np.flatnonzero(~absent)
     for term in right:
-        kept = _encode(type(right)([term]), table, used, absent)[1]
+        kept = encode_table(type(right)([term]), table, used, absent)[1]
         if kept.size < present.size:
             rows = kept
             break

@@ -19,6 +19,7 @@ from mlefast.data import (
     Groups,
     MemoryDesign,
     exposed,
+    is_dask,
     missing_rows,
     read_design,
     read_groups,
@@ -149,7 +150,8 @@ def observe(
             "Leave it out."
         )
     require_choice("weight_kind", weight_kind, WEIGHT_KINDS)
-    design = _read_design(x, names)
+    design = _read_design(x, names, likelihood)
+    y, weights, offset, exposure, groups = _in_memory(y, weights, offset, exposure, groups)
     response = read_response(y, design.rows)
     counts = None if weights is None else read_weights(weights, design.rows)
     shift = None if offset is None else read_vector(offset, "offset", design.rows)
@@ -199,10 +201,29 @@ def observe(
     )
 
 
-def _read_design(x: Any, names: Sequence[str] | None) -> Design:
-    """A design that is not in memory as it is, everything else as columns in memory."""
-    known = not isinstance(x, np.ndarray | MemoryDesign) and isinstance(x, Design)
-    return x if known else read_design(x, names)
+def _read_design(x: Any, names: Sequence[str] | None, likelihood: Likelihood) -> Design:
+    """A design that is not in memory as it is, everything else as columns, of Dask on the workers."""
+    if isinstance(x, np.ndarray | MemoryDesign):
+        return read_design(x, names)
+    if not is_dask(x):
+        return x if isinstance(x, Design) else read_design(x, names)
+    from mlefast.data.distributed import read_partitions
+
+    if isinstance(likelihood, UserLikelihood) and not likelihood.in_python:
+        raise OptionError(
+            "a compiled function has its address in one process, and partitions of Dask are in others. Give "
+            "UserLikelihood a function of Python, or X in memory."
+        )
+    return read_partitions(x, names)
+
+
+def _in_memory(*values: Any) -> tuple[Any, ...]:
+    """The values, those of Dask as they are when computed."""
+    if not any(map(is_dask, values)):
+        return values
+    from mlefast.data.distributed import gathered
+
+    return gathered(*values)
 
 
 def _of_mean_one(weights: NDArray[Any]) -> NDArray[np.float64]:

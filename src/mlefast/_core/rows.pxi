@@ -57,8 +57,15 @@ cdef class Leaf:
             self.third = NULL
             self.border = 0
             self.tail = 0.0
-        self.keep = numbers
+        self.keep = source, numbers
         self.shape = &numbers[0] if numbers.shape[0] else NULL
+
+    def __reduce__(self):
+        """A leaf of the table in another process; an address means something else there."""
+        source, numbers = self.keep
+        if not isinstance(source, str):
+            raise TypeError("a compiled function has its address in one process only; use one of Python")
+        return Leaf, (source, tuple(np.asarray(numbers)))
 
 
 cdef class Rows:

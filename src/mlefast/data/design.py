@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,6 +21,7 @@ _BLOCK_ROWS = 1 << 16  # of a block at most
 _SAMPLE_ROWS = 1 << 18  # of the largest sample,
 _SAMPLE_ELEMENTS = 1 << 24  # which has no more numbers than these
 _SAMPLE_PER_COLUMN = 40  # unless so many rows per column are more
+_FEW = 2  # columns of groups
 _SEARCHED_ELEMENTS = 1 << 17  # keep what a search for gaps needs at a megabyte
 
 
@@ -69,7 +71,7 @@ class Design(Protocol):
         """These rows in float64, of shape (len(index), columns)."""
         ...
 
-    def every(self, step: int) -> MemoryDesign:
+    def every(self, step: int) -> Design:
         """Rows 0, step, 2 step, ..."""
         ...
 
@@ -97,6 +99,10 @@ class MemoryDesign:
     rows: int
     columns: int
     given_names: tuple[str, ...] | None = None
+
+    def __sizeof__(self) -> int:
+        """Bytes with those of the arrays, by which schedulers of tasks judge where to go."""
+        return object.__sizeof__(self) + sum(group.nbytes for group in self.groups)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -233,7 +239,7 @@ def read_design(x: Any, names: Sequence[str] | None = None) -> MemoryDesign:
         design = _from_array(plain_array(x, "X"))
     if design.rows == 0:
         raise DataError("X has no rows. Check the filter that made the data.")
-    return design if names is None else _renamed(design, names)
+    return design if names is None else replace(design, given_names=renamed(names, design.columns))
 
 
 def is_frame(values: Any) -> bool:
@@ -244,6 +250,15 @@ def is_frame(values: Any) -> bool:
         or hasattr(values, "iloc")
         or hasattr(type(values), "columns")  # of the class: asking a lazy frame itself would make it work
     )
+
+
+def is_dask(values: Any) -> bool:
+    """Whether values are a collection of Dask, or a few of them, which somebody must have imported to make them."""
+    dask = sys.modules.get("dask")
+    if dask is None:
+        return False
+    few = values if isinstance(values, list | tuple) and len(values) <= _FEW else [values]
+    return any(dask.is_dask_collection(value) for value in few)
 
 
 def plain_array(values: Any, what: str) -> NDArray[Any]:
@@ -266,14 +281,15 @@ def require_distinct(names: Sequence[str], where: str) -> None:
         raise DataError(f"{where} holds {twice!r} more than once. Give each column a name of its own.")
 
 
-def _renamed(design: MemoryDesign, names: Sequence[str]) -> MemoryDesign:
+def renamed(names: Sequence[str], columns: int) -> tuple[str, ...]:
+    """The names that a user gives to so many columns; DataError if they are not one for each."""
     if isinstance(names, str) or not isinstance(names, Iterable):
         raise DataError(f"names={names!r} is not a list. Give one with a name per column.")
     given = tuple(str(name) for name in names)
-    if len(given) != design.columns:
-        raise DataError(f"names has {len(given)} entries, X has {design.columns} columns. Give one name per column.")
+    if len(given) != columns:
+        raise DataError(f"names has {len(given)} entries, X has {columns} columns. Give one name per column.")
     require_distinct(given, "names")
-    return replace(design, given_names=given)
+    return given
 
 
 def _from_array(x: NDArray[Any]) -> MemoryDesign:

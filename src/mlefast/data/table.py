@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,6 +71,34 @@ def to_pandas(table: nw.DataFrame[Any], columns: list[str], rows: NDArray[np.int
             frame[name] = frame[name].astype(object)  # formulaic knows no other types of categories
     frame.index = pd.Index(rows)
     return frame
+
+
+def stack(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of several frames; categories are those of all of them, in the order in which they come."""
+    import pandas as pd
+
+    frames = [frame for frame in frames if len(frame)]
+    whole = pd.concat(frames, ignore_index=True)
+    for name in whole:
+        columns = [frame[name] for frame in frames]
+        if all(isinstance(column.dtype, pd.CategoricalDtype) for column in columns):
+            whole[name] = pd.api.types.union_categoricals(columns)
+    return whole
+
+
+def example(frame: pd.DataFrame, levels: dict[str, list[Any]]) -> pd.DataFrame:
+    """As many rows of a frame, repeated if need be, as show every level of some of its columns in turn."""
+    import pandas as pd
+
+    rows = max([len(frame), *map(len, levels.values())])
+    shown = frame.iloc[np.arange(rows) % len(frame)].reset_index(drop=True)
+    for name, found in levels.items():
+        values = pd.Series(np.resize(np.array(found, dtype=object), rows))
+        dtype = frame[name].dtype
+        if isinstance(dtype, pd.CategoricalDtype):
+            dtype = pd.CategoricalDtype(found, dtype.ordered)
+        shown[name] = values.astype(dtype)
+    return shown
 
 
 def with_column(table: nw.DataFrame[Any], name: str, values: Any) -> Any:

@@ -96,7 +96,13 @@ def rows_of(
     if isinstance(design, MemoryDesign):
         rows: Rows = make(design, y, weights, offset, intercept, 0, design.rows)
         return rows
-    from mlefast.data.stream import StreamDesign  # which few fits need
+    from mlefast.data.distributed import DaskDesign  # which few fits need
+
+    if isinstance(design, DaskDesign):
+        from .distributed import DistributedRows
+
+        return DistributedRows(make, design, y, weights, offset, intercept)
+    from mlefast.data.stream import StreamDesign
 
     from .stream import StreamRows
 
@@ -134,6 +140,10 @@ def softmax_of(rows: Rows, classes: int) -> Softmax:
         return JournalSoftmax(softmax_of(rows.rows, classes), rows.journal)
     if isinstance(rows, _core.Rows):
         return _core.Softmax(rows, classes)
+    from .distributed import DistributedRows, DistributedSoftmax
+
+    if isinstance(rows, DistributedRows):
+        return DistributedSoftmax(rows, classes)
     from .stream import StreamRows, StreamSoftmax
 
     assert isinstance(rows, StreamRows)

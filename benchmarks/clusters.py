@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Dask: two workers with a thread each beside two threads in memory, and dask-ml on the same workers.
+
+Partitions are loaded before the clock starts, as X is in memory. Run as a script it prints its rows.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import mlefast
+from cases import make
+
+ROWS, COLUMNS, PARTITIONS = 8_000_000, 20, 4
+PEER_ROWS = 1_000_000  # dask-ml takes long
+RUNS = 3
+Row = dict[str, Any]
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """Of the best of some calls."""
+    times = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def block(rows: int, block_info: Any = None) -> np.ndarray:
+    """The rows of a partition and, last, their labels."""
+    x, y = make(rows, COLUMNS, "float64")
+    return np.column_stack([np.roll(x, block_info[None]["chunk-location"][0], axis=0), y])
+
+
+def load(rows: int) -> tuple[Any, Any]:
+    """X and y on the workers."""
+    import dask
+    import dask.array as da
+
+    size = rows // PARTITIONS
+    chunks = ((size,) * PARTITIONS, (COLUMNS + 1,))
+    whole = da.map_blocks(block, size, chunks=chunks, dtype=float, meta=np.empty((0, 0)))
+    x, y = dask.persist(whole[:, :-1], whole[:, -1].astype(np.int8))
+    da.compute(x.sum(), y.sum())
+    return x, y
+
+
+def by_mlefast(rows: int) -> Row:
+    """Whole fits, with standard errors and proof, on the workers and in memory."""
+    parts = load(rows)
+    found = mlefast.fit(*parts)
+    there = seconds(lambda: mlefast.fit(*parts))
+    local, labels = (part.compute() for part in parts)
+    wanted = mlefast.fit(local, labels, threads=2)
+    here = seconds(lambda: mlefast.fit(local, labels, threads=2))
+    return {
+        "rows": rows,
+        "workers": there,
+        "memory": here,
+        "passes": float(found.passes),
+        "difference": float(np.abs((found.params - wanted.params) / wanted.bse).max()),
+    }
+
+
+def by_dask_ml(rows: int) -> Row | None:
+    """Logistic regression by Newton's method, which has no standard errors; None where dask-ml is not installed."""
+    try:
+        from dask_ml.linear_model import LogisticRegression
+    except ImportError:
+        return None
+    x, y = load(rows)
+    there = seconds(lambda: mlefast.fit(x, y))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = LogisticRegression(solver="newton", C=1e12, max_iter=50)
+        model.fit(x, y)
+        peer = seconds(lambda: model.fit(x, y))
+    result = mlefast.fit(x, y)
+    params = np.append(model.intercept_, model.coef_)
+    return {
+        "rows": rows,
+        "mlefast": there,
+        "dask-ml": peer,
+        "difference": float(np.abs((params - result.params) / result.bse).max()),
+    }
+
+
+def measure() -> dict[str, Any]:
+    """The rows of both comparisons."""
+    from distributed import Client, LocalCluster
+
+    options = {"n_workers": 2, "threads_per_worker": 1, "memory_limit": None, "dashboard_address": ":0"}
+    with LocalCluster(**options) as cluster, Client(cluster):
+        return {"memory": by_mlefast(ROWS), "dask-ml": by_dask_ml(PEER_ROWS)}
+
+
+if __name__ == "__main__":
+    for name, row in measure().items():
+        print(name, row)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+dask = pytest.importorskip("dask")
+distributed = pytest.importorskip("distributed")
+
+RTOL = 1e-12
+EPS = np.finfo(np.float64).eps
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """Two workers, processes with one thread each."""
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=None
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def client(cluster):
+    with distributed.Client(cluster) as client:
+        yield client
+
+
+@pytest.fixture(params=["threads", "workers"])
+def scheduler(request):
+    """The two that Dask chooses from: its own threads, and the current client's workers."""
+    return request.getfixturevalue("client") if request.param == "workers" else None
+
+
+@pytest.fixture
+def same_numbers():
+    """Compares two results."""
+
+    def compare(found, wanted) -> None:
+        """To a relative 1e-12 of the numbers, or of the standard errors where coefficients are smaller.
+
+        Standard errors of an estimated shape come from second differences, sum |c_k| NLL / h^2, which magnify rounding.
+        """
+        assert found.names == wanted.names
+        size = np.maximum(np.abs(wanted.params), wanted.bse)
+        assert (np.abs(found.params - wanted.params) <= RTOL * size).all()
+        rounding = 64 / 12 * EPS * abs(wanted.llf) / 2e-3**2 if wanted.family.estimated else 0.0
+        np.testing.assert_allclose(found.bse, wanted.bse, rtol=max(RTOL, rounding * wanted.bse.flat[-1] ** 2))
+        np.testing.assert_allclose(found.llf, wanted.llf, rtol=RTOL)
+        assert found.converged and wanted.converged
+        assert found.nobs == wanted.nobs and found.dropped == wanted.dropped
+        assert found.separation.verdict == wanted.separation.verdict
+
+    return compare
