@@ -69,7 +69,8 @@ def fit(
     Parameters
     ----------
     X : array-like or frame of shape (n, p)
-        Covariates: numbers or booleans of any type, layout and strides; never copied. Without a column of ones.
+        Covariates: numbers or booleans of any type, layout and strides; never copied. Without a column of ones. Arrays
+        and data frames of Dask are fitted where their partitions lie; y and the others may be Dask's, too.
     y : array-like of shape (n,)
         Response; for Bernoulli two labels: 0 and 1, booleans, two strings; for categorical any labels, of which the
         first in their order (sorted, or as a column of categories declares it) is the reference.

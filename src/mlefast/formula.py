@@ -377,13 +377,13 @@ def fit_formula(
     ----------
     formula : str
         `response ~ terms` in formulaic's grammar: `C(x)` for categories, `a:b` for products, `0 +` for no intercept.
-    data : frame of pandas, polars or Arrow, or dict of columns; or a stream
+    data : frame of pandas, polars, Arrow or Dask, or dict of columns; or a stream
         The table, a row per observation. A stream is the path of a file (Parquet, Feather, Arrow, CSV), a folder or a
         pattern such as ``"flights/*.parquet"``, a list of paths, a `pyarrow.dataset.Dataset`, a function that returns
         an iterator of record batches, or such an iterator. It is read in each pass, and gives the bits of the table
         that it holds.
     weights, offset, exposure : str or array-like of shape (n,), optional
-        As in `fit`, or the name of a column; for a stream the name.
+        As in `fit`, or the name of a column; for a stream and for Dask the name.
     groups : str, list of two str, or as in `fit`, optional
         Which rows belong together: labels, or the name of the column that has them; two for two-way clusters.
     missing : {"raise", "drop"}, default "raise"

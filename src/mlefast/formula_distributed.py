@@ -8,7 +8,6 @@ the columns that have one value per row of the fit. A second one makes the colum
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     import narwhals as nw
     import pandas as pd
 
-_FORMULAIC = threading.Lock()  # terms are computed under other filters of warnings, which all threads share
 _EXAMPLE_ROWS = 64  # of each partition, from which formulaic learns the types of the columns
 
 
@@ -226,11 +224,10 @@ def _encode(
     """The columns of a partition, and the rows in which a term is not defined; DataError for these if `strict`."""
     table = as_narwhals(frame, "data")
     out = _out(table, used, weights)[1]
-    with _FORMULAIC:
-        matrix, rows = encode_table(spec, table, inside, out)
-        undefined = np.setdiff1d(np.flatnonzero(~out), rows)
-        if strict and undefined.size:
-            raise undefined_error(right, table, inside, out, rows)
+    matrix, rows = encode_table(spec, table, inside, out)
+    undefined = np.setdiff1d(np.flatnonzero(~out), rows)
+    if strict and undefined.size:
+        raise undefined_error(right, table, inside, out, rows)
     names = tuple(name for entry in spec.structure if entry.term.degree for name in entry.columns)
     if not rows.size:
         return MemoryDesign((np.empty((0, len(names))),), 0, len(names), names), undefined

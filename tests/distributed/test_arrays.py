@@ -10,8 +10,9 @@ import pytest
 import distributed
 import mlefast
 from mlefast import _core
-from mlefast.data import DaskDesign, MemoryDesign, read_partitions
+from mlefast.data import MemoryDesign
 from mlefast.data import distributed as partitions
+from mlefast.data.distributed import DaskDesign, read_partitions
 from mlefast.objective import rows_of
 
 LAYOUTS = {"one": (4000,), "three": (1500, 500, 2000), "seven": (0, 1000, 1, 999, 0, 1700, 300)}

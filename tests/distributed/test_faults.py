@@ -60,6 +60,20 @@ def test_a_worker_that_is_killed_costs_time_only() -> None:
     np.testing.assert_array_equal(found.bse, wanted.bse)
 
 
+def test_a_fit_goes_on_from_its_checkpoint(tmp_path) -> None:
+    X = remade(3)
+    y = labels(X)
+    wanted = mlefast.fit(X, y)
+
+    def crash(iteration) -> None:
+        raise SystemError("power failure")
+
+    with pytest.raises(SystemError, match="power failure"):
+        mlefast.fit(X, y, progress=crash, checkpoint=tmp_path / "fit")
+    found = mlefast.fit(X, y, checkpoint=tmp_path / "fit")
+    np.testing.assert_array_equal(found.params, wanted.params)
+
+
 def test_a_worker_that_is_slow_changes_nothing(client) -> None:
     X = remade(2)
     y = labels(X)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from mlefast.errors import DataError, MlefastError
 
-from .design import BLOCK_ELEMENTS, Design, MemoryDesign, read_design, renamed
+from .design import BLOCK_ELEMENTS, Design, Listener, MemoryDesign, read_design, renamed
 
 _FEW_ELEMENTS = 1 << 21  # numbers that come here sooner than several questions about them go there
 _BRANCHES = 8  # answers that one task adds up, a power of two
@@ -198,6 +198,9 @@ class DaskDesign:
             part._kept = self._kept.copy()
             part._kept[self._kept] = kept
         return part
+
+    def listen(self, listener: Listener) -> None:
+        """Nothing: how far the tasks have come is told by the scheduler, in its dashboard."""
 
     def missing(self) -> NDArray[np.bool_]:
         """True for each row in which a column is NaN."""
