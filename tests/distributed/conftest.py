@@ -12,10 +12,13 @@ EPS = np.finfo(np.float64).eps
 
 @pytest.fixture(scope="session")
 def cluster():
-    """Two workers, processes with one thread each."""
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=None
-    ) as cluster:
+    """Two workers, processes with one thread each, which take no work from each other: a test looks at where it goes."""
+    with (
+        dask.config.set({"distributed.scheduler.work-stealing": False}),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=None
+        ) as cluster,
+    ):
         yield cluster
 
 

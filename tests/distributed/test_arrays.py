@@ -172,7 +172,7 @@ def test_a_pass_sends_no_rows_and_moves_none(client) -> None:
     """What comes here is counted: of 4 MB of rows samples of at most 2^21 numbers (here, all that is asked for), and sums."""
     n, p = 100_000, 5
     rng = np.random.default_rng(0)
-    X = da.from_array(rng.standard_normal((n, p)), chunks=(12_500, p)).persist()
+    X = da.from_array(rng.standard_normal((n, p)), chunks=(25_000, p)).persist()
     y = rng.random(n) < 0.5
     distributed.wait(X)
     before = client.who_has(distributed.futures_of(X))

@@ -143,7 +143,7 @@ class DaskDesign:
                         ],
                     )
                 )
-            weakref.finalize(vector, self._held.pop, key, None)
+            weakref.finalize(vector, self._held.pop, key, None).atexit = False
         return self._held[key]
 
     def blocks(self, elements: int = BLOCK_ELEMENTS) -> Iterator[tuple[slice, NDArray[np.float64]]]:
