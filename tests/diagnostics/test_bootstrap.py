@@ -9,6 +9,7 @@ import statsmodels.api as sm
 
 import mlefast
 from mlefast import _core
+from mlefast.data import MemoryDesign
 
 from .conftest import fit_exactly
 
@@ -57,7 +58,7 @@ def test_threads_and_blocks_change_nothing(randhie, monkeypatch) -> None:
     assert np.array_equal(one, mlefast.bootstrap(result, x, y, replicates=500, threads=3).replicates)
     assert np.array_equal(one[:300], mlefast.bootstrap(result, x, y, replicates=300).replicates)
     assert not np.allclose(one, mlefast.bootstrap(result, x, y, replicates=500, seed=1).replicates)
-    monkeypatch.setattr("mlefast.data.design._BLOCK_ELEMENTS", 70_000)
+    monkeypatch.setattr(MemoryDesign.blocks, "__defaults__", (70_000,))
     cut = mlefast.bootstrap(result, x, y, replicates=500).replicates
     np.testing.assert_allclose(one, cut, rtol=1e-9, atol=1e-13)
 

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 import mlefast
+from mlefast.data import MemoryDesign
 
 
 def jacobian(function, params, errors):
@@ -103,7 +104,7 @@ def test_weights_and_offsets_are_repeated_rows(randhie) -> None:
 def test_nothing_depends_on_the_blocks(anes, monkeypatch) -> None:
     result = mlefast.fit(*anes, likelihood="categorical")
     whole = mlefast.marginal_effects(result, anes[0], method="eyex")
-    monkeypatch.setattr("mlefast.data.design._BLOCK_ELEMENTS", 500)
+    monkeypatch.setattr(MemoryDesign.blocks, "__defaults__", (500,))
     cut = mlefast.marginal_effects(result, anes[0], method="eyex")
     np.testing.assert_allclose(whole.covariance, cut.covariance, rtol=1e-9, atol=1e-18)
 

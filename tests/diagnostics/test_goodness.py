@@ -9,6 +9,7 @@ import statsmodels.api as sm
 from scipy import stats
 
 import mlefast
+from mlefast.data import MemoryDesign
 
 
 def test_influence_is_r(cpunish) -> None:
@@ -142,7 +143,7 @@ def test_nothing_depends_on_the_blocks(randhie, monkeypatch) -> None:
     x, y = randhie
     result = mlefast.fit(x, y, likelihood="poisson")
     whole = mlefast.diagnose(result, x, y), mlefast.residuals(result, x, y, kind="quantile")
-    monkeypatch.setattr("mlefast.data.design._BLOCK_ELEMENTS", 900)
+    monkeypatch.setattr(MemoryDesign.blocks, "__defaults__", (900,))
     cut = mlefast.diagnose(result, x, y), mlefast.residuals(result, x, y, kind="quantile")
     assert np.array_equal(whole[1], cut[1])
     assert whole[0].pearson_chi2 == pytest.approx(cut[0].pearson_chi2, rel=1e-12)
