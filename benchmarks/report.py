@@ -19,7 +19,7 @@ import inference
 import likelihoods
 import mlefast
 import plots
-import stream
+import streaming
 import summation
 import tables
 from memory import median_import_time
@@ -53,7 +53,7 @@ PARTS: dict[str, Callable[[], Any]] = {
     "numpy": against_numpy.measure,
     "likelihoods": likelihoods.measure,
     "inference": inference.measure,
-    "streams": stream.measure,
+    "streams": streaming.measure,
 }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import inference
-import stream
+import streaming
 from markdown import milliseconds, table
 
 HERE = Path(__file__).parent
@@ -260,7 +260,7 @@ def report(raw: Row) -> str:
         ("Own likelihoods", own_table(raw)),
         ("Solvers", solvers_table(raw)),
         ("Inference", inference.inference_table(raw["inference"])),
-        ("Streams", f"{stream.stream_table(raw['streams'])}\n\n![Seconds against rows](streams.png)"),
+        ("Streams", f"{streaming.stream_table(raw['streams'])}\n\n![Seconds against rows](streams.png)"),
         ("Every case", efficiency_table(raw)),
         ("Instruction sets", instruction_set_table(raw)),
         ("The Hessian of float64 data by products of floats", single_table(raw)),

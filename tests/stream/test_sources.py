@@ -24,6 +24,7 @@ import pytest
 import mlefast
 from mlefast import DataError, FormulaError, OptionError
 from mlefast.data import source as sources
+from mlefast.solvers import Iteration
 
 FORMULA = "late ~ x + carrier"
 
@@ -146,11 +147,13 @@ def test_a_truncated_file_is_named(table: pa.Table, tmp_path: Path) -> None:
         mlefast.fit_formula(FORMULA, paths)
 
 
-def test_a_file_that_changes_between_two_passes_is_named(table: pa.Table, tmp_path: Path) -> None:
+@pytest.mark.parametrize("within", [False, True])
+def test_a_file_that_changes_between_or_within_passes_is_named(within: bool, table: pa.Table, tmp_path: Path) -> None:
     paths = write_parts(table, tmp_path)
 
-    def change(_: object) -> None:
-        pq.write_table(table.slice(5, 300), paths[1])
+    def change(state: Iteration) -> None:
+        if (state.reading is not None) == within:
+            pq.write_table(table.slice(5, 300), paths[1])
 
     with pytest.raises(DataError, match=r"part-1\.parquet has changed since the fit began"):
         mlefast.fit_formula(FORMULA, paths, progress=change)

@@ -177,12 +177,17 @@ class _FileSource:
         import pyarrow as pa
 
         for fragment in self._data.get_fragments():
-            if _state(fragment.path) != self._states[fragment.path]:
-                raise DataError(f"{fragment.path} has changed since the fit began. Fit again.")
+            self._require_same(fragment.path)
             try:
                 yield from self._read(fragment, columns, rows)
             except (pa.ArrowException, OSError) as error:
+                self._require_same(fragment.path)
                 raise _unreadable(fragment.path, error) from None
+            self._require_same(fragment.path)
+
+    def _require_same(self, path: str) -> None:
+        if _state(path) != self._states[path]:
+            raise DataError(f"{path} has changed since the fit began. Fit again.")
 
     def _read(self, fragment: Any, columns: Sequence[str], rows: int) -> Generator[pa.RecordBatch, None, None]:
         import pyarrow.dataset as ds

@@ -56,7 +56,7 @@ class Spool:
         try:
             self._file = self._file or tempfile.TemporaryFile()  # noqa: SIM115
             for part in self._parts:
-                part.tofile(self._file)
+                self._file.write(np.ascontiguousarray(part).data)
                 self._written.append((part.dtype, len(part)))
             self._file.flush()
         except OSError as error:
