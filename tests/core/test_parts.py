@@ -84,7 +84,8 @@ def test_parts_give_the_bits_of_the_whole(p: int, n: int, blocks: int, threads: 
     np.testing.assert_array_equal(np.concatenate(leverages), whole.leverages(params, LOGIT, threads, inverse))
 
 
-@pytest.mark.parametrize(("p", "classes"), [(3, 3), (60, 15)])  # the second with one Hessian that threads share
+# the second with one Hessian that threads share
+@pytest.mark.parametrize(("p", "classes"), [(3, 3), pytest.param(60, 15, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("blocks", [3, 64])
 def test_parts_of_a_softmax(p: int, classes: int, n: int, blocks: int) -> None:
