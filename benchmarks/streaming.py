@@ -72,8 +72,8 @@ def speed(path: Path) -> Row:
 
     import mlefast
     from mlefast import _core
-    from mlefast.formula import sides
-    from mlefast.formula_stream import read_source
+    from mlefast.formula.stream import read_source
+    from mlefast.formula.terms import sides
     from mlefast.objective import rows_of
 
     read = read_source(*sides(FORMULA), path, {}, None, "raise", LIMIT)

@@ -70,10 +70,8 @@ ALLOWED = {
         "quantile_fit", "result",
     },
     "formula": {
-        "errors", "data", "likelihoods", "penalties", "solvers", "options", "predictors", "result", "fit", "formula_stream", "formula_distributed",
+        "errors", "data", "likelihoods", "penalties", "solvers", "options", "predictors", "result", "fit",
     },
-    "formula_distributed": {"errors", "data", "formula"},
-    "formula_stream": {"errors", "data", "formula"},
     "cli": {
         "config", "errors", "data", "diagnostics", "likelihoods", "options", "penalties", "solvers", "result", "interchange", "plot",
         "report", "fit", "formula",
@@ -90,11 +88,11 @@ OPTIONAL = {
         "data/source.py",
         "data/stream.py",
         "data/survey.py",
-        "formula_stream.py",
+        "formula/stream.py",
     },
     "narwhals": {"data/frame.py", "data/table.py", "data/vectors.py", "tidy.py"},
     "matplotlib": {"plot.py"},
-    "formulaic": {"formula.py"},
+    "formulaic": {"formula/matrix.py", "formula/terms.py"},
     "click": {"cli/__init__.py", "cli/config.py", "cli/fit.py"},
     "rich": {"cli/progress.py"},
     "dask": {"data/distributed.py"},
@@ -104,7 +102,7 @@ OPTIONAL = {
 LATER = {
     "again", "comparison", "config", "diagnostics", "formula", "interchange", "plot", "prediction", "predictors",
     "profile_likelihood", "quantile_fit", "report", "robust", "summary", "tidy", "data.files", "data.frame", "data.table",
-    "data.source", "data.stream", "data.survey", "formula_stream", "objective.stream",
+    "data.source", "data.stream", "data.survey", "objective.stream",
     "inference.hypotheses", "inference.multiple", "inference.recession", "inference.wald", "likelihoods.native",
     "solvers.multistart", "solvers.quantile", "solvers.scoring",
 }  # fmt: skip

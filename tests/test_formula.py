@@ -411,7 +411,7 @@ def test_options_reach_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.update(options)
         return mlefast.fit(x, y, **options)
 
-    monkeypatch.setattr("mlefast.formula.fit", spy)
+    monkeypatch.setattr("mlefast.formula.fit.fit", spy)
     options = {
         "likelihood": mlefast.Bernoulli(),
         "weight_kind": "frequency",

@@ -7,7 +7,6 @@ formulaic, batch by batch, which terms that need all rows at once do not survive
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,16 +15,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .data import Column, MemoryDesign, sample_step
-from .data.design import require_distinct
-from .data.files import require_columns
-from .data.frame import as_narwhals
-from .data.source import Source, open_source
-from .data.stream import Kept, StreamDesign
-from .data.survey import Survey, dictionary_of, is_text, numbers_of_array, response_column, survey
-from .data.table import stray_words, to_pandas
-from .errors import DataError, FormulaError, OptionError
-from .formula import bare_columns, columns_read, has_intercept, materialise, variables
+from mlefast.data import Column, MemoryDesign, sample_step
+from mlefast.data.design import require_distinct
+from mlefast.data.files import require_columns
+from mlefast.data.frame import as_narwhals
+from mlefast.data.source import Source, open_source
+from mlefast.data.stream import Kept, StreamDesign
+from mlefast.data.survey import Survey, dictionary_of, is_text, numbers_of_array, response_column, survey
+from mlefast.data.table import to_pandas
+from mlefast.errors import DataError, FormulaError
+
+from .matrix import computed_response, has_intercept, materialise
+from .parts import (
+    category_columns,
+    needs_all_rows,
+    read_names,
+    require_known,
+    require_no_stray_levels,
+    require_rows_alone,
+)
+from .terms import bare_columns, variables
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,15 +71,15 @@ def read_source(
 
 
 def _read(source: Source, left: Any, right: Any, given: dict[str, Any], groups: Any, missing: str, memory: int) -> Read:
-    roles = {role: _name(role, name) for role, name in given.items() if name is not None}
-    ways = _group_names(groups)
+    roles, ways = read_names(given, groups, "a stream", "the files, or read these")
     inside = variables(right)
     used = list(dict.fromkeys([*variables(left), *inside, *roles.values(), *ways]))
     try:
         require_columns(used, source.schema.names, source.name)
     except DataError as error:
         raise FormulaError(str(error)) from None
-    categories = _categories(right, source.schema)
+    schema = source.schema
+    categories = category_columns(right, lambda name: is_text(schema.field(name).type))
     wanted: dict[str, Callable[[pa.RecordBatch], Any]] = {
         name: _getter(name) for name in dict.fromkeys([*roles.values(), *ways])
     }
@@ -90,7 +99,7 @@ def _read(source: Source, left: Any, right: Any, given: dict[str, Any], groups: 
         )
 
     found, readings = look(), 1
-    _require_no_stray_words(found, bare_columns(right))
+    require_no_stray_levels(found.levels, bare_columns(right))
     encoder = _learn(right, found, categories, inside, source.schema)
     if missing == "drop" and encoder.computes:
         undefined = _undefined(source, encoder, found)
@@ -115,19 +124,6 @@ def _read(source: Source, left: Any, right: Any, given: dict[str, Any], groups: 
     )
 
 
-def _name(role: str, name: Any) -> str:
-    if not isinstance(name, str):
-        raise OptionError(f"{role}: for a stream it must be the name of a column. Add it to the files, or read these.")
-    return name
-
-
-def _group_names(groups: Any) -> list[str]:
-    names = [] if groups is None else [groups] if isinstance(groups, str) else groups
-    if not (isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)):
-        raise OptionError("groups: for a stream they must be names of columns. Add them to the files, or read these.")
-    return list(names)
-
-
 def _getter(name: str) -> Callable[[pa.RecordBatch], Any]:
     return lambda batch: batch.column(name)
 
@@ -140,12 +136,10 @@ def _response(left: Any, schema: pa.Schema) -> Callable[[pa.RecordBatch], Any]:
     columns = variables(left)
 
     def compute(batch: pa.RecordBatch) -> NDArray[np.float64]:
-        matrix = materialise(left, _frame(batch, columns), "ignore")
-        if matrix.shape[1] != 1:
-            raise FormulaError(f"the left side {name} makes {matrix.shape[1]} columns. Use a column or one condition.")
-        if matrix.model_spec.transform_state:
-            raise _needs_all_rows(name)
-        return np.asarray(matrix.to_numpy(dtype=np.float64)[:, 0])
+        values, spec = computed_response(left, _frame(batch, columns))
+        if spec.transform_state:
+            raise needs_all_rows(name)
+        return values
 
     return compute
 
@@ -158,33 +152,6 @@ def _frame(rows: Any, columns: Sequence[str]) -> Any:
     return to_pandas(as_narwhals(table.select(list(columns)), "data"), list(columns), np.arange(table.num_rows))
 
 
-def _needs_all_rows(term: str) -> FormulaError:
-    return FormulaError(
-        f"the term {term} depends on all rows at once, which a stream never has. Compute the column before the fit."
-    )
-
-
-def _categories(right: Any, schema: pa.Schema) -> dict[str, str]:
-    """The factors that are a column of categories, as text or by C(), and that column."""
-    found = {}
-    for factor in {factor for term in right for factor in term.factors}:
-        text, names = str(factor.expr), sorted(columns_read(factor))
-        bare = factor.eval_method.value == "lookup" and is_text(schema.field(text).type)
-        if bare or (len(names) == 1 and re.match(rf"C\(\s*`?{re.escape(names[0])}`?\s*[,)]", text)):
-            found[text] = names[0]
-    return found
-
-
-def _require_no_stray_words(found: Survey, bare: Sequence[str]) -> None:
-    for name in bare:
-        words = stray_words(found.levels.get(name, []))
-        if words:
-            raise DataError(
-                f"column {name!r} is text, not numbers, because of {', '.join(map(repr, words[:3]))}. Correct them, or "
-                f"write C({name}) if each value is a category."
-            )
-
-
 def _learn(
     right: Any, found: Survey, categories: dict[str, str], columns: Sequence[str], schema: pa.Schema
 ) -> ColumnEncoder:
@@ -192,10 +159,9 @@ def _learn(
     matrix = materialise(right, _frame(_example(found, columns), columns), "ignore")
     spec = matrix.model_spec
     require_distinct([name for entry in spec.structure for name in entry.columns], "the formula")
-    if spec.transform_state:
-        raise _needs_all_rows(next(iter(spec.transform_state)))
-    encoder = ColumnEncoder(spec, found.levels, categories, schema)
-    encoder.require_rows_alone(found.sample.slice(0, _CHECKED_ROWS))
+    require_known(spec, categories)
+    encoder, sample = ColumnEncoder(spec, found.levels, categories, schema), found.sample.slice(0, _CHECKED_ROWS)
+    require_rows_alone(lambda rows: encoder.compute(sample.take(rows)), sample.num_rows)
     return encoder
 
 
@@ -271,7 +237,6 @@ class ColumnEncoder:
         for entry in entries:
             maker = self._direct(entry, levels, categories, schema)
             if maker is None:
-                self._require_known(entry.term, categories)
                 computed.append(entry)
             self._makers.append(maker or tuple(entry.columns))
         self.computes = bool(computed)
@@ -302,16 +267,6 @@ class ColumnEncoder:
             return None
         return lambda batch: [numbers_of_array(batch.column(text), f"column {text!r}")]
 
-    def _require_known(self, term: Any, categories: dict[str, str]) -> None:
-        """FormulaError for a category whose levels the first reading has not collected."""
-        for factor in term.factors:
-            kind, _ = self.spec.encoder_state.get(factor.expr, (None, None))
-            if kind is not None and kind.value == "categorical" and str(factor.expr) not in categories:
-                raise FormulaError(
-                    f"the term {factor.expr} makes categories of something that is computed, whose levels a stream "
-                    "does not know. Compute the column before the fit."
-                )
-
     def __call__(self, batch: pa.RecordBatch) -> list[NDArray[Any]]:
         """The columns of X, each of shape (rows,)."""
         computed = self.compute(batch)
@@ -326,15 +281,6 @@ class ColumnEncoder:
             return {}
         matrix = materialise(self._computed, _frame(rows, self.read), "ignore")
         return {name: matrix[name].to_numpy(dtype=np.float64) for name in matrix}
-
-    def require_rows_alone(self, sample: pa.Table) -> None:
-        """FormulaError if a computed term of a row depends on the others, so that it changes without them."""
-        if self._computed is None or sample.num_rows < 2:
-            return
-        whole, half = (self.compute(part) for part in (sample, sample.take(np.arange(0, sample.num_rows, 2))))
-        for name, values in whole.items():
-            if not np.array_equal(values[::2], half[name], equal_nan=True):
-                raise _needs_all_rows(name)
 
     def design(self, table: pa.Table, step: int) -> MemoryDesign:
         """The columns of every step-th row of a table, in memory."""

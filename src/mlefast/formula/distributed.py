@@ -7,29 +7,23 @@ the columns that have one value per row of the fit. A second one makes the colum
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .data import MemoryDesign, counted, read_design
-from .data.distributed import DaskDesign, design_of, tasks_of, told
-from .data.files import require_columns
-from .data.frame import as_narwhals
-from .data.missing import first_rows
-from .data.table import example, missing_in, stack, stray_words, to_pandas
-from .errors import DataError, FormulaError, OptionError
-from .formula import (
-    bare_columns,
-    columns_read,
-    encode_table,
-    materialise,
-    undefined_error,
-    variables,
-    without_intercept,
-)
+from mlefast.data import MemoryDesign, counted, read_design
+from mlefast.data.distributed import DaskDesign, design_of, tasks_of, told
+from mlefast.data.files import require_columns
+from mlefast.data.frame import as_narwhals
+from mlefast.data.missing import first_rows
+from mlefast.data.table import example, missing_in, stack, to_pandas
+from mlefast.errors import DataError, FormulaError
+
+from .matrix import encode_table, materialise, undefined_error, without_intercept
+from .parts import category_columns, read_names, require_known, require_no_stray_levels, require_rows_alone
+from .terms import bare_columns, variables
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -61,17 +55,16 @@ class _Seen(NamedTuple):
 
 def read_frame(left: Any, right: Any, data: Any, given: dict[str, Any], groups: Any, missing: str) -> Read:
     """Learn the columns of X and make them. `given` are the names of weights, offset and exposure, or None."""
-    require_columns_of_roles(given, groups)
-    ways = [] if groups is None else [groups] if isinstance(groups, str) else list(groups)
-    roles = [name for name in given.values() if name is not None]
+    roles, ways = read_names(given, groups, "a Dask data frame", "the frame")
     inside = variables(right)
-    kept = list(dict.fromkeys([*variables(left), *roles, *ways]))
+    kept = list(dict.fromkeys([*variables(left), *roles.values(), *ways]))
     used = list(dict.fromkeys([*kept, *inside]))
     try:
         require_columns(used, list(map(str, data.columns)), "the data frame")
     except DataError as error:
         raise FormulaError(str(error)) from None
-    categories = _categories(right, as_narwhals(data._meta, "data"))
+    columns = as_narwhals(data._meta, "data")
+    categories = category_columns(right, lambda name: not _is_number(columns[name].dtype))
     names = sorted(set(categories.values()))
     parts = tasks_of(data[used])
     seen: list[_Seen] = told("data", _see, parts, used, kept, given["weights"], names)
@@ -84,7 +77,7 @@ def read_frame(left: Any, right: Any, data: Any, given: dict[str, Any], groups: 
             "every row has a missing value, so no row is left. Fill in the columns that are mostly missing."
         )
     levels = {name: _union(part.levels[name] for part in seen) for name in names}
-    _require_no_stray_words(levels, bare_columns(right))
+    require_no_stray_levels(levels, bare_columns(right))
     some = stack([part.some for part in seen if len(part.some)])
     spec = _learn(right, some, levels, inside, categories)
     design, undefined = design_of(
@@ -99,27 +92,6 @@ def read_frame(left: Any, right: Any, data: Any, given: dict[str, Any], groups: 
     return Read(
         design, as_narwhals(stack([part.vectors for part in seen]), "data"), np.concatenate(rows), spec, dropped
     )
-
-
-def require_columns_of_roles(given: dict[str, Any], groups: Any) -> None:
-    """OptionError unless weights, offset, exposure and groups are names of columns."""
-    for role, value in given.items():
-        if value is not None and not isinstance(value, str):
-            raise OptionError(f"{role}: for a Dask data frame it must be the name of a column. Add it to the frame.")
-    ways = [] if groups is None else [groups] if isinstance(groups, str) else groups
-    if not (isinstance(ways, list | tuple) and all(isinstance(name, str) for name in ways)):
-        raise OptionError("groups: for a Dask data frame they must be names of columns. Add them to the frame.")
-
-
-def _categories(right: Any, table: nw.DataFrame[Any]) -> dict[str, str]:
-    """The factors that are a column of categories, as text or by C(), and that column."""
-    found = {}
-    for factor in {factor for term in right for factor in term.factors}:
-        text, names = str(factor.expr), sorted(columns_read(factor))
-        bare = factor.eval_method.value == "lookup" and not _is_number(table[text].dtype)
-        if bare or (len(names) == 1 and re.match(rf"C\(\s*`?{re.escape(names[0])}`?\s*[,)]", text)):
-            found[text] = names[0]
-    return found
 
 
 def _is_number(dtype: Any) -> bool:
@@ -144,44 +116,21 @@ def _require_no_gaps(seen: Sequence[_Seen]) -> None:
             )
 
 
-def _require_no_stray_words(levels: dict[str, list[Any]], bare: Sequence[str]) -> None:
-    for name in bare:
-        words = stray_words(levels.get(name, []))
-        if words:
-            raise DataError(
-                f"column {name!r} is text, not numbers, because of {', '.join(map(repr, words[:3]))}. Correct them, or "
-                f"write C({name}) if each value is a category."
-            )
-
-
 def _learn(
     right: Any, some: pd.DataFrame, levels: dict[str, list[Any]], columns: list[str], categories: dict[str, str]
 ) -> Any:
     """Formulaic's specification, from rows that have every level; FormulaError if it needs more than these."""
     frame = example(some, {name: found for name, found in levels.items() if name in columns})
-    rows = np.arange(len(frame))
     table = as_narwhals(frame, "data")
-    spec = materialise(right, to_pandas(table, columns, rows), "ignore").model_spec
-    for term in spec.transform_state:
-        raise _needs_all_rows(term)
-    for expression, (kind, _) in spec.encoder_state.items():
-        if kind.value == "categorical" and expression not in categories:
-            raise FormulaError(
-                f"the term {expression} makes categories of something that is computed, whose levels are not known "
-                "before. Compute the column before the fit."
-            )
-    whole, half = (materialise(spec, to_pandas(table, columns, part), "ignore") for part in (rows, rows[::2]))
-    for name in whole:
-        if not np.array_equal(whole[name].to_numpy()[::2], half[name].to_numpy(), equal_nan=True):
-            raise _needs_all_rows(name)
+    spec = materialise(right, to_pandas(table, columns, np.arange(len(frame))), "ignore").model_spec
+    require_known(spec, categories)
+
+    def compute(rows: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
+        matrix = materialise(spec, to_pandas(table, columns, rows), "ignore")
+        return {name: matrix[name].to_numpy() for name in matrix}
+
+    require_rows_alone(compute, len(frame))
     return spec
-
-
-def _needs_all_rows(term: str) -> FormulaError:
-    return FormulaError(
-        f"the term {term} depends on all rows at once, and each partition is computed by itself. Compute the column "
-        "before the fit."
-    )
 
 
 # What follows runs on the workers.
