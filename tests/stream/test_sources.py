@@ -258,13 +258,16 @@ def test_iterators_of_something_else() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_an_interrupt_ends_a_stream_within_a_second(tmp_path: Path) -> None:
     code = """
-    import sys, threading, time
+    import signal, threading, time
     import numpy as np, pyarrow as pa, mlefast
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell in the background may have ignored
     x = np.random.default_rng(0).standard_normal(1 << 16)
     batch = pa.record_batch({"x": x, "y": (x > np.roll(x, 1)).astype(float)})
     def batches():
         print("reading", flush=True)
-        return (batch for _ in range(100_000))
+        for _ in range(100_000):
+            time.sleep(0.02)  # as a disk that is slower than the pass, so that mostly it is the fit that waits
+            yield batch
     try:
         mlefast.fit_formula("y ~ x", batches)
     except KeyboardInterrupt:
@@ -277,7 +280,11 @@ def test_an_interrupt_ends_a_stream_within_a_second(tmp_path: Path) -> None:
     time.sleep(0.5)
     sent = time.time()
     child.send_signal(signal.SIGINT)
-    words = child.communicate(timeout=30)[0].split()
+    try:
+        words = child.communicate(timeout=30)[0].split()
+    finally:
+        child.kill()
+        child.communicate()
     assert words[:2] == ["threads", "1"]
     assert float(words[2]) - sent < 1.0
 
