@@ -2,7 +2,7 @@
 """What the objectives ask of rows, wherever these are, and who answers.
 
 Rows in memory answer by the compiled pass itself, or block by block where the likelihood is a function of Python;
-those of a stream piece by piece.
+those that come in parts, of a stream or on a cluster, part by part.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .journal import JournalRows, JournalSoftmax
 from .protocol import Matrix, Vector
 
 if TYPE_CHECKING:
-    from .stream import MakeRows
+    from .parted import MakeRows
 
 
 class Rows(Protocol):
@@ -101,13 +101,13 @@ def rows_of(
     if isinstance(design, DaskDesign):
         from .distributed import DistributedRows
 
-        return DistributedRows(make, design, y, weights, offset, intercept)
+        return DistributedRows(make, design, (y, weights, offset), intercept)
     from mlefast.data.stream import StreamDesign
 
     from .stream import StreamRows
 
     assert isinstance(design, StreamDesign)
-    return StreamRows(make, BLOCK_ROWS if in_python else _core.BLOCK, design, y, weights, offset, intercept)
+    return StreamRows(make, BLOCK_ROWS if in_python else _core.BLOCK, design, (y, weights, offset), intercept)
 
 
 def _compiled(
@@ -140,11 +140,7 @@ def softmax_of(rows: Rows, classes: int) -> Softmax:
         return JournalSoftmax(softmax_of(rows.rows, classes), rows.journal)
     if isinstance(rows, _core.Rows):
         return _core.Softmax(rows, classes)
-    from .distributed import DistributedRows, DistributedSoftmax
+    from .parted import PartedRows, PartedSoftmax
 
-    if isinstance(rows, DistributedRows):
-        return DistributedSoftmax(rows, classes)
-    from .stream import StreamRows, StreamSoftmax
-
-    assert isinstance(rows, StreamRows)
-    return StreamSoftmax(rows, classes)
+    assert isinstance(rows, PartedRows)
+    return PartedSoftmax(rows, classes)
