@@ -6,30 +6,19 @@ Partitions are loaded before the clock starts, as X is in memory. Run as a scrip
 
 from __future__ import annotations
 
-import time
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import mlefast
 from cases import make
+from streaming import best
 
 ROWS, COLUMNS, PARTITIONS = 8_000_000, 20, 4
 PEER_ROWS = 1_000_000  # dask-ml takes long
 RUNS = 3
 Row = dict[str, Any]
-
-
-def seconds(call: Callable[[], object]) -> float:
-    """Of the best of some calls."""
-    times = []
-    for _ in range(RUNS):
-        began = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - began)
-    return min(times)
 
 
 def block(rows: int, block_info: Any = None) -> np.ndarray:
@@ -55,10 +44,10 @@ def by_mlefast(rows: int) -> Row:
     """Whole fits, with standard errors and proof, on the workers and in memory."""
     parts = load(rows)
     found = mlefast.fit(*parts)
-    there = seconds(lambda: mlefast.fit(*parts))
+    there = best(lambda: mlefast.fit(*parts), RUNS)
     local, labels = (part.compute() for part in parts)
     wanted = mlefast.fit(local, labels, threads=2)
-    here = seconds(lambda: mlefast.fit(local, labels, threads=2))
+    here = best(lambda: mlefast.fit(local, labels, threads=2), RUNS)
     return {
         "rows": rows,
         "workers": there,
@@ -75,12 +64,12 @@ def by_dask_ml(rows: int) -> Row | None:
     except ImportError:
         return None
     x, y = load(rows)
-    there = seconds(lambda: mlefast.fit(x, y))
+    there = best(lambda: mlefast.fit(x, y), RUNS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = LogisticRegression(solver="newton", C=1e12, max_iter=50)
         model.fit(x, y)
-        peer = seconds(lambda: model.fit(x, y))
+        peer = best(lambda: model.fit(x, y), RUNS)
     result = mlefast.fit(x, y)
     params = np.append(model.intercept_, model.coef_)
     return {
