@@ -21,10 +21,10 @@ RUNS = 3
 Row = dict[str, Any]
 
 
-def block(rows: int, block_info: Any = None) -> np.ndarray:
-    """The rows of a partition and, last, their labels."""
+def block(rows: int, part: int, block_info: Any = None) -> np.ndarray:
+    """X (0) or y (1) of a partition."""
     x, y = make(rows, COLUMNS, "float64")
-    return np.column_stack([np.roll(x, block_info[None]["chunk-location"][0], axis=0), y])
+    return np.roll((x, y.astype(np.int8))[part], block_info[None]["chunk-location"][0], axis=0)
 
 
 def load(rows: int) -> tuple[Any, Any]:
@@ -33,9 +33,11 @@ def load(rows: int) -> tuple[Any, Any]:
     import dask.array as da
 
     size = rows // PARTITIONS
-    chunks = ((size,) * PARTITIONS, (COLUMNS + 1,))
-    whole = da.map_blocks(block, size, chunks=chunks, dtype=float, meta=np.empty((0, 0)))
-    x, y = dask.persist(whole[:, :-1], whole[:, -1].astype(np.int8))
+    chunks = (size,) * PARTITIONS
+    x, y = dask.persist(
+        da.map_blocks(block, size, 0, chunks=(chunks, (COLUMNS,)), dtype=float, meta=np.empty((0, 0))),
+        da.map_blocks(block, size, 1, chunks=(chunks,), dtype=np.int8, meta=np.empty(0, np.int8)),
+    )
     da.compute(x.sum(), y.sum())
     return x, y
 

@@ -150,8 +150,9 @@ def observe(
             "Leave it out."
         )
     require_choice("weight_kind", weight_kind, WEIGHT_KINDS)
+    vectors = _begun(y, weights, offset, exposure, groups)
     design = _read_design(x, names, likelihood)
-    y, weights, offset, exposure, groups = _in_memory(y, weights, offset, exposure, groups)
+    y, weights, offset, exposure, groups = _in_memory(*vectors)
     response = read_response(y, design.rows)
     counts = None if weights is None else read_weights(weights, design.rows)
     shift = None if offset is None else read_vector(offset, "offset", design.rows)
@@ -215,6 +216,15 @@ def _read_design(x: Any, names: Sequence[str] | None, likelihood: Likelihood) ->
             "UserLikelihood a function of Python, or X in memory."
         )
     return read_partitions(x, names)
+
+
+def _begun(*values: Any) -> tuple[Any, ...]:
+    """The values, those of Dask under way while the design is read."""
+    if not any(map(is_dask, values)):
+        return values
+    from mlefast.data.distributed import begun
+
+    return begun(*values)
 
 
 def _in_memory(*values: Any) -> tuple[Any, ...]:

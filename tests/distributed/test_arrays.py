@@ -170,7 +170,7 @@ def test_the_likelihood_at_given_parameters(scheduler) -> None:
 
 
 def test_a_pass_sends_no_rows_and_moves_none(client) -> None:
-    """What comes here is counted: of 4 MB of rows samples of at most 2^21 numbers (here, all that is asked for), and sums."""
+    """What comes here is counted: of 4 MB of rows one sample, and sums."""
     n, p = 100_000, 5
     rng = np.random.default_rng(0)
     X = da.from_array(rng.standard_normal((n, p)), chunks=(25_000, p)).persist()
@@ -190,7 +190,7 @@ def test_a_pass_sends_no_rows_and_moves_none(client) -> None:
         for _ in range(3):
             result = mlefast.fit(X, y)
     sample = n // 16 * p * 8
-    assert sum(seen) < 3 * (1.5 * sample + 20 * len(before) * 1000)
+    assert sum(seen) < 3 * (1.1 * sample + 20 * len(before) * 1000)
     assert result.passes > 3
     # each block is where it was and nowhere else, however often it has been asked
     assert client.who_has(distributed.futures_of(X)) == before
@@ -214,7 +214,7 @@ def test_samples_are_the_same_rows_here_and_there(monkeypatch) -> None:
     assert np.abs(found.params - wanted.params).max() <= 1e-12 * np.abs(wanted.params).max()
 
 
-@pytest.mark.parametrize("few", [0, 2_000, 1 << 21])
+@pytest.mark.parametrize("few", [0, 2_000, 1 << 23])
 def test_samples_of_samples(monkeypatch, few) -> None:
     """All of them there, the smaller one here, or both."""
     monkeypatch.setattr(partitions, "_FEW_ELEMENTS", few)

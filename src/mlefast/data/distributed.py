@@ -23,15 +23,24 @@ from numpy.typing import NDArray
 
 from mlefast.errors import DataError, MlefastError
 
-from .design import BLOCK_ELEMENTS, Design, Listener, MemoryDesign, read_design, renamed
+from .design import BLOCK_ELEMENTS, Design, Listener, MemoryDesign, power_of_two, read_design, renamed
 
-_FEW_ELEMENTS = 1 << 21  # numbers that come here sooner than several questions about them go there
+_FEW_ELEMENTS = 1 << 23  # numbers that come here sooner than several questions about them go there
+_COARSE = 16  # the finest step of which samples are asked for again and again
 _BRANCHES = 8  # answers that one task adds up, a power of two
 _WARN_OF_GRAPH = "distributed.admin.large-graph-warning-threshold"  # the vectors are large, and sent once
 
 
+def begun(*values: Any) -> tuple[Any, ...]:
+    """The values, those of Dask under way on the workers; all of them from one reading."""
+    import dask
+
+    answer: tuple[Any, ...] = dask.persist(*values)
+    return answer
+
+
 def gathered(*values: Any) -> tuple[Any, ...]:
-    """The values, those of Dask in memory; all of them from one reading."""
+    """The values, those of Dask in memory."""
     import dask
 
     answer: tuple[Any, ...] = dask.compute(*values)
@@ -149,7 +158,7 @@ class DaskDesign:
     def blocks(self, elements: int = BLOCK_ELEMENTS) -> Iterator[tuple[slice, NDArray[np.float64]]]:
         """All rows in float64, partition by partition, each of which comes here; about `elements` at a time."""
         for part in self._parts:
-            (here,) = _compute(_calls("fetch", _answer, [(_itself, self._view(part), part.block, [])]))
+            (here,) = _compute(_calls("fetch", _answer, [(_to_send, self._view(part), part.block, [])]))
             first = -(-part.first // self.step)
             for rows, block in here.blocks(elements):
                 yield slice(first + rows.start, first + rows.stop), block
@@ -175,13 +184,19 @@ class DaskDesign:
         """Rows 0, step, 2 step, ...: here if they are few, or else where they lie."""
         part = copy.copy(self)
         part.step = self.step * step
-        return part._here() if part.rows * self.columns <= _FEW_ELEMENTS else part
+        if part.rows * self.columns > _FEW_ELEMENTS:
+            return part
+        finest = max(_COARSE, power_of_two(self._whole * self.columns / _FEW_ELEMENTS))
+        if part.step % finest:
+            return part._here()
+        step, part.step = part.step // finest, finest  # of one sample that has them all
+        return part._here().every(step)
 
     def _here(self) -> MemoryDesign:
         """The rows in memory, fetched once."""
         key = self.step, None if self._kept is None else self._kept.tobytes()
         if key not in self._fetched:
-            parts = self.each(_itself)
+            parts = self.each(_to_send)
             groups = tuple(np.concatenate(pieces) for pieces in zip(*(part.groups for part in parts), strict=True))
             self._fetched[key] = MemoryDesign(groups, self.rows, self.columns, self.given_names)
         return self._fetched[key]
@@ -400,8 +415,13 @@ def _answer(
     return question(part, *(None if values is None else values[rows] for values in slices))
 
 
-def _itself(design: MemoryDesign) -> MemoryDesign:
-    return design
+def _to_send(design: MemoryDesign) -> MemoryDesign:
+    """The same without gaps between the numbers, which can be sent as they lie."""
+    return replace(design, groups=tuple(_without_gaps(group) for group in design.groups))
+
+
+def _without_gaps(group: NDArray[Any]) -> NDArray[Any]:
+    return group if group.flags.forc else group.copy(order="K")
 
 
 def _rows_of(design: MemoryDesign, index: NDArray[np.intp]) -> NDArray[np.float64]:
