@@ -100,6 +100,35 @@ def test_robust_errors_of_gaps_weights_and_offsets(scheduler, same_numbers, cova
     assert found.dropped > 0
 
 
+@pytest.mark.parametrize("options", [{"covariance": "HC2"}, {"covariance": "HC3"}, {"groups": 30}])
+@pytest.mark.parametrize("likelihood", ["categorical", "bernoulli"])
+def test_robust_errors_come_from_where_the_rows_are(monkeypatch, same_numbers, likelihood, options) -> None:
+    """Of classes too, with weights and rows that lack a value, whose groups are in some partitions only."""
+    rng, X, eta = data()
+    y = (
+        response("bernoulli", rng, eta)
+        if likelihood == "bernoulli"
+        else np.digitize(eta + rng.logistic(size=4000), [-2, 1])
+    )
+    X[7] = np.nan
+    given = {"weights": rng.integers(0, 3, len(y)), "missing": "drop", "likelihood": likelihood, **options}
+    if "groups" in options:
+        given["groups"] = np.arange(len(y)) // (len(y) // options["groups"])
+    wanted = mlefast.fit(X, y, **given)
+    monkeypatch.setattr(DaskDesign, "blocks", None)
+    same_numbers(mlefast.fit(chunked(X), y, **given), wanted)
+
+
+def test_a_limit_of_classes_is_that_of_memory() -> None:
+    """Class 2 is alone where the last column is 1, so the fit goes on among the others."""
+    rng, X, eta = data()
+    X = np.column_stack([X, rng.random(len(X)) < 0.2])
+    y = np.where(X[:, -1] == 1.0, 2, np.digitize(eta + rng.logistic(size=len(X)), [-2, 1]))
+    found, wanted = (mlefast.fit(x, y, likelihood="categorical", on_separation="ignore") for x in (chunked(X), X))
+    assert wanted.separation.verdict == found.separation.verdict == "separated"
+    np.testing.assert_allclose(found.llf, wanted.llf, rtol=1e-12)
+
+
 def test_columns_of_single_precision_and_another_solver(scheduler) -> None:
     rng, X, eta = data()
     X, y = X.astype(np.float32), response("bernoulli", rng, eta)

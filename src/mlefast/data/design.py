@@ -8,12 +8,15 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlefast.errors import DataError
+
+if TYPE_CHECKING:
+    from .distributed import DaskDesign
 
 READABLE = frozenset("?bBhHiIlLqQfd")
 BLOCK_ELEMENTS = 1 << 20  # a block of rows takes eight megabytes
@@ -32,6 +35,8 @@ Listener = Callable[[int, int, int, float], None]
 @runtime_checkable
 class Design(Protocol):
     """Columns of X, wherever they are: what the fit asks of them; what reads all rows reads them in their order."""
+
+    remote: ClassVar[bool]  # whether they are with workers, so that questions go there; see `is_remote`
 
     @property
     def rows(self) -> int:
@@ -94,6 +99,8 @@ class MemoryDesign:
 
     `groups`, the arrays, are for the pass; everybody else asks as of any other `Design`.
     """
+
+    remote: ClassVar[bool] = False
 
     groups: tuple[NDArray[Any], ...]
     rows: int
@@ -186,6 +193,11 @@ def block_rows(columns: int, elements: int) -> int:
     """Rows of a block of so many numbers: a power of two, so that pieces of a stream have whole blocks."""
     most = min(_BLOCK_ROWS, max(1, elements // max(1, columns)))
     return 1 << (most.bit_length() - 1)
+
+
+def is_remote(design: Design) -> TypeGuard[DaskDesign]:
+    """Whether the columns are with workers."""
+    return design.remote
 
 
 def power_of_two(least: float) -> int:

@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +76,8 @@ class _View(NamedTuple):
 
 class DaskDesign:
     """Columns in partitions, each a `MemoryDesign` on a worker."""
+
+    remote: ClassVar[bool] = True
 
     def __init__(self, blocks: Sequence[Any], facts: Sequence[_Facts]) -> None:
         """`blocks` are delayed objects that hold the partitions; DataError if these do not have the same columns."""

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,8 @@ class Kept:
 
 class StreamDesign:
     """Columns that `encode` makes of the rows of a source; only a sample of the rows stays in memory."""
+
+    remote: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -9,12 +9,13 @@ import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlefast.data import Design, require_finite, sample_step
+from mlefast.data import Design, MemoryDesign, is_remote, require_finite, sample_step
 
 from .information import Information, ProductInformation
 from .passes import Passes
@@ -41,6 +42,7 @@ class RowsObjective(ABC):
         self,
         rows: Rows,
         design: Design,
+        y: NDArray[Any],
         *,
         size: int,
         nobs: float,
@@ -54,6 +56,7 @@ class RowsObjective(ABC):
         self._largest_offset = largest_offset  # in size
         self._unit = 1.0  # what eta is measured in: with a link its errors count as absolute, without one as relative
         self._rows = rows
+        self._y = y
         self.weights = weights
         self.offset = offset
         self._design = design
@@ -142,6 +145,7 @@ class RowsObjective(ABC):
         part = copy.copy(self)
         part._rows = self._rows.every(step)  # in the same coordinates
         part._design = self._design.every(step)
+        part._y = self._y[::step]
         part._absent, part.weights, part.offset = (
             None if values is None else values[::step] for values in (self._absent, self.weights, self.offset)
         )
@@ -226,7 +230,31 @@ class RowsObjective(ABC):
 
     def clustered(self, params: Vector, moments: Moments, codes: NDArray[np.intp], count: int) -> Matrix:
         """One pass: the gradient of the NLL of the rows of each code 0..count - 1, at the scale of the moments."""
-        return sums_by_code(self.row_scores(params), self.weights, codes, (count, self.size))
+        if not is_remote(self._design):
+            return sums_by_code(self.row_scores(params), self.weights, codes, (count, self.size))
+        sums = np.zeros((count, self.size))
+        for there, part in self._design.each(*self._question("_own_clusters", params), codes):
+            sums[there] += part
+        return sums
+
+    def _own_clusters(self, params: Vector, codes: NDArray[np.intp]) -> tuple[NDArray[np.intp], Matrix]:
+        """The codes that are here, and their sums."""
+        there, place = np.unique(codes, return_inverse=True)
+        return there, sums_by_code(self.row_scores(params), self.weights, place, (len(there), self.size))
+
+    def _total(self, method: str, *arguments: Any) -> Any:
+        """What a method that sums over the rows returns, where they are."""
+        if not is_remote(self._design):
+            return getattr(self, method)(*arguments)
+        return self._design.total(*self._question(method, *arguments))
+
+    def _question(self, method: str, *arguments: Any) -> tuple[Any, ...]:
+        """For the partitions of a cluster: the method of their own objectives, and the values per row of these."""
+        self._count_pass(0)
+        bare = copy.copy(self)
+        bare.__dict__.update(dict.fromkeys(("_rows", "_design", "_whole", "_y", "weights", "offset", "_absent")))
+        question = partial(_ask_part, bare=bare, method=method, arguments=arguments)
+        return question, self._y, self.weights, self.offset, self._absent
 
     @property
     def _columns(self) -> int:
@@ -254,3 +282,21 @@ class RowsObjective(ABC):
         else:
             np.multiply(np.subtract(block, self._space.centre, out=inner), self._space.scale, out=inner)
         return x
+
+
+def _ask_part(
+    design: MemoryDesign,
+    y: NDArray[Any],
+    weights: NDArray[Any] | None,
+    offset: NDArray[Any] | None,
+    absent: NDArray[np.bool_] | None,
+    *vectors: NDArray[Any],
+    bare: RowsObjective,
+    method: str,
+    arguments: tuple[Any, ...],
+) -> Any:
+    """On a worker: what the objective of a partition answers."""
+    part = copy.copy(bare)
+    part._design, part._whole, part._y = design, part, y
+    part.weights, part.offset, part._absent = weights, offset, absent
+    return getattr(part, method)(*arguments, *vectors)

@@ -46,6 +46,7 @@ class MemoryObjective(RowsObjective):
         super().__init__(
             rows,
             design,
+            y,
             size=size,
             nobs=float(totals.nobs),
             threads=threads,
@@ -55,7 +56,6 @@ class MemoryObjective(RowsObjective):
             weights=weights,
             offset=offset,
         )
-        self._y = y
         self._likelihood = likelihood
         self._leaf = likelihood.compiled()
         self._totals = totals
@@ -176,7 +176,6 @@ class MemoryObjective(RowsObjective):
     def sample(self, step: int) -> Self:
         """The objective of every step-th row."""
         part = super().sample(step)
-        part._y = self._y[::step]
         part._totals = self._totals.share(step)
         return part
 

@@ -34,7 +34,7 @@ class RestrictedSoftmax(SoftmaxObjective):
         return np.asarray(others & ~ahead.any(axis=2))
 
     def _evaluate(self, params: Vector, order: int, single: bool) -> Sums:
-        return *self._sum(params, order), math.inf
+        return *self._total("_sum", params, order), math.inf
 
     def scores(
         self, params: Vector, moments: Moments, information: Information, *, power: int = 0, counted: bool = True
@@ -42,6 +42,10 @@ class RestrictedSoftmax(SoftmaxObjective):
         """The sum of the outer products of the rows' scores."""
         if power > 0:
             return super().scores(params, moments, information, power=power, counted=counted)
+        products: Matrix = self._total("_products", params, counted)
+        return products
+
+    def _products(self, params: Vector, counted: bool) -> Matrix:
         return outer_products(self.row_scores(params), self.weights, self.size, counted)
 
     def _shares(self, rows: NDArray[np.intp], x: Matrix, params: Vector) -> Matrix:

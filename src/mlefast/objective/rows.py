@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from numpy.typing import NDArray
 
 from mlefast import _core
-from mlefast.data import Design, MemoryDesign
+from mlefast.data import Design, MemoryDesign, is_remote
 
 from .blocks import BLOCK_ROWS, BlockRows
 from .journal import JournalRows, JournalSoftmax
@@ -96,9 +96,7 @@ def rows_of(
     if isinstance(design, MemoryDesign):
         rows: Rows = make(design, y, weights, offset, intercept, 0, design.rows)
         return rows
-    from mlefast.data.distributed import DaskDesign  # which few fits need
-
-    if isinstance(design, DaskDesign):
+    if is_remote(design):
         from .distributed import DistributedRows
 
         return DistributedRows(make, design, (y, weights, offset), intercept)

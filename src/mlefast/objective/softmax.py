@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from .base import RowsObjective, Sums
 from .information import Information, ProductInformation
 from .leverages import without_leverage
 from .protocol import Leads, Matrix, Moments, Vector
-from .rows import Rows, softmax_of
+from .rows import Rows, Softmax, softmax_of
 from .scores import Scores, outer_products, parts
 from .standardisation import Standardisation
 
@@ -46,6 +46,7 @@ class SoftmaxObjective(RowsObjective):
         super().__init__(
             rows,
             design,
+            y,
             size=(classes - 1) * columns,
             nobs=nobs,
             threads=threads,
@@ -53,9 +54,11 @@ class SoftmaxObjective(RowsObjective):
             space=space,
             weights=weights,
         )
-        self._y = y
         self._classes = classes
-        self._softmax = softmax_of(rows, classes)
+
+    @property
+    def _softmax(self) -> Softmax:
+        return softmax_of(self._rows, self._classes)
 
     @property
     def _columns(self) -> int:
@@ -74,10 +77,14 @@ class SoftmaxObjective(RowsObjective):
     ) -> Matrix:
         """The sum of the outer products of the rows' scores; the leverage of a row is a matrix, see leverages.py."""
         if power > 0:
-            scores = self._scores_without_leverage(params, information.root(), power, counted)
-            return outer_products(scores, self.weights, self.size, counted)
+            products: Matrix = self._total("_products_without_leverage", params, information.root(), power, counted)
+            return products
         self._count_pass(2)
         return self._softmax.scores(self._by_class(params), self._threads, counted)[0]
+
+    def _products_without_leverage(self, params: Vector, root: Matrix, power: int, counted: bool) -> Matrix:
+        scores = self._scores_without_leverage(params, root, power, counted)
+        return outer_products(scores, self.weights, self.size, counted)
 
     def _scores_without_leverage(self, params: Vector, root: Matrix, power: int, counted: bool) -> Scores:
         by_class = root.reshape(self.equations, self._columns, -1)
@@ -101,13 +108,6 @@ class SoftmaxObjective(RowsObjective):
         d1 = self._shares(rows, x, params)
         d1[np.arange(len(rows)), self._y[rows].astype(np.intp)] -= 1.0
         return d1[:, 1:]
-
-    def sample(self, step: int) -> Self:
-        """The objective of every step-th row."""
-        part = super().sample(step)
-        part._y = self._y[::step]
-        part._softmax = softmax_of(part._rows, self._classes)
-        return part
 
     def scan(self, params: Vector, direction: Vector) -> tuple[float, float, float]:
         """For the steps t_k = x'd_k, t_0 = 0, over the rows and the classes k other than the label: the largest
