@@ -85,6 +85,7 @@ OPTIONAL = {
     "pyarrow": {
         "data/files.py",
         "data/frame.py",
+        "data/parquet.py",
         "data/source.py",
         "data/stream.py",
         "data/survey.py",

@@ -147,6 +147,32 @@ def test_a_truncated_file_is_named(table: pa.Table, tmp_path: Path) -> None:
         mlefast.fit_formula(FORMULA, paths)
 
 
+def test_a_data_set_converts_files_of_other_types(table: pa.Table, tmp_path: Path) -> None:
+    """As Arrow does it: a column of integers is read as floats, one that a file lacks is missing there."""
+    write_parts(
+        table.set_column(table.schema.get_field_index("x"), "x", pa.array(np.arange(len(table)) / 1e4)), tmp_path
+    )
+    first, *_, last = sorted(tmp_path.glob("*.parquet"))
+    few = pq.read_table(last)
+    pq.write_table(
+        few.set_column(few.schema.get_field_index("x"), "x", pa.array(np.arange(len(few)), pa.int64())), last
+    )
+    data = ds.dataset(tmp_path, format="parquet", schema=pq.read_schema(first))
+    result, whole = (mlefast.fit_formula("late ~ x", source) for source in (data, data.to_table()))
+    np.testing.assert_array_equal(result.params, whole.params)
+    pq.write_table(few.drop_columns("x"), last)
+    data = ds.dataset(tmp_path, format="parquet", schema=pq.read_schema(first))
+    assert mlefast.fit_formula("late ~ x", data, missing="drop").dropped == len(few)
+
+
+def test_a_data_set_names_the_file_that_is_damaged(table: pa.Table, tmp_path: Path) -> None:
+    paths = write_parts(table, tmp_path)
+    data = ds.dataset(tmp_path, format="parquet")
+    paths[2].write_bytes(paths[2].read_bytes()[:-100])
+    with pytest.raises(DataError, match=r"part-2\.parquet cannot be read: .*truncated"):
+        mlefast.fit_formula(FORMULA, data)
+
+
 @pytest.mark.parametrize("within", [False, True])
 def test_a_file_that_changes_between_or_within_passes_is_named(within: bool, table: pa.Table, tmp_path: Path) -> None:
     paths = write_parts(table, tmp_path)
@@ -291,16 +317,18 @@ def test_an_interrupt_ends_a_stream_within_a_second(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
-def test_memory_stays_below_the_limit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("read", ["str", "pyarrow.dataset.dataset"])
+def test_memory_stays_below_the_limit(read: str, tmp_path: Path) -> None:
     """A file of 640 MB of numbers in one row group, within 300 MB above what is there before."""
     code = """
     import sys
-    import mlefast, pandas, pyarrow.parquet
+    import mlefast, pandas, pyarrow.dataset, pyarrow.parquet
     from pathlib import Path
     def peak(field):
         return next(int(l.split()[1]) for l in Path("/proc/self/status").read_text().splitlines() if l.startswith(field))
     small, large = sys.argv[1:]
     formula = "y ~ " + " + ".join(f"x{j}" for j in range(20))
+    small, large = map(READ, (small, large))
     mlefast.fit_formula(formula, small)
     Path("/proc/self/clear_refs").write_text("5")
     before = peak("VmRSS:")
@@ -316,6 +344,9 @@ def test_memory_stays_below_the_limit(tmp_path: Path) -> None:
 
     arguments = [str(write("small.parquet", 1_000)), str(write("large.parquet", 4_000_000))]
     ran = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), *arguments], capture_output=True, text=True, check=True
+        [sys.executable, "-c", textwrap.dedent(code).replace("READ", read), *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert float(ran.stdout) < 300.0

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mlefast.errors import DataError, MissingPackageError
 
 from .files import first_line, require_columns
+from .parquet import batches_of, keys_of, open_parquet
 from .spool import no_room
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ _FORMATS = {
 }  # fmt: skip
 _ROWS = 1 << 10, 1 << 16  # at a time: at least and at most
 _BATCHES = 64  # share of the memory that one may take: several are made at once
-_BUFFER = 1 << 17  # bytes of a column that are read at a time: whole column chunks may be huge
 
 
 class Source(Protocol):
@@ -190,31 +190,18 @@ class _FileSource:
             raise DataError(f"{path} has changed since the fit began. Fit again.")
 
     def _read(self, fragment: Any, columns: Sequence[str], rows: int) -> Generator[pa.RecordBatch, None, None]:
-        import pyarrow.dataset as ds
-
-        keys = ds.get_partition_keys(fragment.partition_expression)
         if self._kind != "parquet":
-            scanner = fragment.scanner(
-                schema=self._data.schema, columns=list(columns), batch_size=rows, batch_readahead=2
-            )
-            yield from scanner.to_batches()
+            yield from _scan(fragment, columns, rows, schema=self.schema)
             return
-        import pyarrow.parquet as pq
-
-        wanted = [name for name in columns if name not in keys]
-        # not by the data set's scanner, which decodes whole row groups, however large
-        with pq.ParquetFile(fragment.path, pre_buffer=False, buffer_size=_BUFFER) as file:
-            self._require_schema(fragment.path, file.schema_arrow, wanted)
-            if not wanted:
-                yield from _of_keys(file.metadata.num_rows, columns, keys, self._data.schema, rows)
-                return
-            for batch in file.iter_batches(rows, columns=wanted):
-                yield _with_keys(batch, columns, keys, self._data.schema)
+        keys = keys_of(fragment)
+        with open_parquet(fragment) as file:
+            self._require_schema(fragment.path, file.schema_arrow, [name for name in columns if name not in keys])
+            yield from batches_of(file, self.schema, keys, columns, rows)
 
     def _require_schema(self, path: str, found: pa.Schema, columns: Sequence[str]) -> None:
         require_columns(columns, found.names, path)
         for name in columns:
-            here, there = found.field(name).type, self._data.schema.field(name).type
+            here, there = found.field(name).type, self.schema.field(name).type
             if here != there:
                 raise DataError(
                     f"{path}: column {name!r} holds {here}, in {self._data.files[0]} it holds {there}. Convert one."
@@ -232,33 +219,18 @@ def _state(path: str) -> _State | None:
     return _State(found.st_size, found.st_mtime_ns)
 
 
-def _with_keys(batch: pa.RecordBatch, columns: Sequence[str], keys: dict[str, Any], schema: pa.Schema) -> Any:
-    """The columns in the order that is asked for, those of the folders' names too."""
-    import pyarrow as pa
-
-    return pa.RecordBatch.from_arrays(
-        [
-            pa.repeat(pa.scalar(keys[name], schema.field(name).type), batch.num_rows)
-            if name in keys
-            else batch.column(name)
-            for name in columns
-        ],
-        names=list(columns),
-    )
-
-
-def _of_keys(count: int, columns: Sequence[str], keys: dict[str, Any], schema: pa.Schema, rows: int) -> Iterator[Any]:
-    import pyarrow as pa
-
-    for first in range(0, count, rows):
-        size = min(rows, count - first)
-        yield pa.RecordBatch.from_arrays(
-            [pa.repeat(pa.scalar(keys[name], schema.field(name).type), size) for name in columns], names=list(columns)
-        )
+def _scan(part: Any, columns: Sequence[str], rows: int, **options: Any) -> Iterator[pa.RecordBatch]:
+    """What Arrow's scanner makes of a data set or a file of it."""
+    few = {"batch_size": rows, "batch_readahead": 1, "fragment_readahead": 1}
+    batches: Iterator[pa.RecordBatch] = part.scanner(columns=list(columns), **few, **options).to_batches()
+    return batches
 
 
 class _DatasetSource:
-    """A data set that the user has opened, with his filter and file system. Row groups are decoded as a whole."""
+    """A data set that the user has opened, with his filter and file system.
+
+    Where there is a filter, row groups are decoded as a whole.
+    """
 
     def __init__(self, data: pyarrow.dataset.Dataset) -> None:
         self.name = "the data set"
@@ -271,11 +243,39 @@ class _DatasetSource:
     def batches(self, columns: Sequence[str], rows: int) -> Generator[pa.RecordBatch, None, None]:
         import pyarrow as pa
 
-        scanner = self._data.scanner(columns=list(columns), batch_size=rows, batch_readahead=1, fragment_readahead=1)
+        files = self._files()
         try:
-            yield from scanner.to_batches()
+            if files is None:
+                yield from _scan(self._data, columns, rows)
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(self.name, error) from None
+        for fragment in files or ():
+            try:
+                yield from self._read(fragment, columns, rows)
+            except (pa.ArrowException, OSError) as error:
+                raise _unreadable(fragment.path, error) from None
+
+    def _files(self) -> list[Any] | None:
+        """Those of Parquet, of which all rows are meant."""
+        import pyarrow.dataset as ds
+
+        data = self._data
+        if not (isinstance(data, ds.FileSystemDataset) and isinstance(data.format, ds.ParquetFileFormat)):
+            return None
+        try:
+            return list(data.get_fragments())
+        except ValueError:  # there is a filter
+            return None
+
+    def _read(self, fragment: Any, columns: Sequence[str], rows: int) -> Generator[pa.RecordBatch, None, None]:
+        keys, schema = keys_of(fragment), self._data.schema
+        with open_parquet(fragment) as file:
+            found = file.schema_arrow
+            wanted = set(columns) - set(keys)
+            if all(name in found.names and found.field(name).type == schema.field(name).type for name in wanted):
+                yield from batches_of(file, schema, keys, columns, rows)
+                return
+        yield from _scan(fragment, columns, rows, schema=schema)  # which converts
 
     def close(self) -> None:
         """Nothing is held between two readings."""
