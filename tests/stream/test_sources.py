@@ -173,8 +173,11 @@ def test_a_data_set_names_the_file_that_is_damaged(table: pa.Table, tmp_path: Pa
         mlefast.fit_formula(FORMULA, data)
 
 
+@pytest.mark.parametrize("read", [list, ds.dataset])
 @pytest.mark.parametrize("within", [False, True])
-def test_a_file_that_changes_between_or_within_passes_is_named(within: bool, table: pa.Table, tmp_path: Path) -> None:
+def test_a_file_that_changes_between_or_within_passes_is_named(
+    within: bool, read, table: pa.Table, tmp_path: Path
+) -> None:
     paths = write_parts(table, tmp_path)
 
     def change(state: Iteration) -> None:
@@ -182,7 +185,7 @@ def test_a_file_that_changes_between_or_within_passes_is_named(within: bool, tab
             pq.write_table(table.slice(5, 300), paths[1])
 
     with pytest.raises(DataError, match=r"part-1\.parquet has changed since the fit began"):
-        mlefast.fit_formula(FORMULA, paths, progress=change)
+        mlefast.fit_formula(FORMULA, read(paths), progress=change)
 
 
 @pytest.mark.parametrize(("later", "message"), [(100, "now it has more"), (-100, "now it has 69903")])

@@ -11,7 +11,6 @@ import glob
 import os
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -152,12 +151,36 @@ def _unreadable(name: str, error: Exception) -> DataError:
     return DataError(f"{name} cannot be read: {first_line(error)} It may be damaged or truncated.")
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What tells that a file is still the same."""
+class _Files:
+    """What tells that the files of a data set are still the same."""
 
-    size: int
-    time: int
+    def __init__(self, fragments: Iterable[Any]) -> None:
+        self._states = {fragment.path: _state(fragment) for fragment in fragments}
+
+    def require_same(self, fragment: Any) -> None:
+        """DataError if the file has changed."""
+        if _state(fragment) != self._states[fragment.path]:
+            raise DataError(f"{fragment.path} has changed since the fit began. Fit again.")
+
+    def checked(self, fragment: Any, batches: Iterator[pa.RecordBatch]) -> Generator[pa.RecordBatch, None, None]:
+        """The batches of a file; DataError names it if it cannot be read or has changed."""
+        import pyarrow as pa
+
+        self.require_same(fragment)
+        try:
+            yield from batches
+        except (pa.ArrowException, OSError) as error:
+            self.require_same(fragment)
+            raise _unreadable(fragment.path, error) from None
+        self.require_same(fragment)
+
+
+def _state(fragment: Any) -> tuple[int | None, int | None]:
+    """Size and time of last change of a file."""
+    info = fragment.filesystem.get_file_info(fragment.path)
+    if info.type.name == "NotFound":
+        raise DataError(f"{fragment.path} cannot be read: No such file or directory.")
+    return info.size, info.mtime_ns
 
 
 class _FileSource:
@@ -167,27 +190,15 @@ class _FileSource:
         self.name = data.files[0] if len(data.files) == 1 else f"{data.files[0]} and {len(data.files) - 1} more files"
         self._data = data
         self._kind = kind
-        self._states = {path: _state(path) for path in data.files}
+        self._files = _Files(data.get_fragments())
 
     @property
     def schema(self) -> pa.Schema:
         return self._data.schema
 
     def batches(self, columns: Sequence[str], rows: int) -> Generator[pa.RecordBatch, None, None]:
-        import pyarrow as pa
-
         for fragment in self._data.get_fragments():
-            self._require_same(fragment.path)
-            try:
-                yield from self._read(fragment, columns, rows)
-            except (pa.ArrowException, OSError) as error:
-                self._require_same(fragment.path)
-                raise _unreadable(fragment.path, error) from None
-            self._require_same(fragment.path)
-
-    def _require_same(self, path: str) -> None:
-        if _state(path) != self._states[path]:
-            raise DataError(f"{path} has changed since the fit began. Fit again.")
+            yield from self._files.checked(fragment, self._read(fragment, columns, rows))
 
     def _read(self, fragment: Any, columns: Sequence[str], rows: int) -> Generator[pa.RecordBatch, None, None]:
         if self._kind != "parquet":
@@ -211,14 +222,6 @@ class _FileSource:
         """Nothing is held between two readings."""
 
 
-def _state(path: str) -> _State | None:
-    try:
-        found = os.stat(path)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from None
-    return _State(found.st_size, found.st_mtime_ns)
-
-
 def _scan(part: Any, columns: Sequence[str], rows: int, **options: Any) -> Iterator[pa.RecordBatch]:
     """What Arrow's scanner makes of a data set or a file of it."""
     few = {"batch_size": rows, "batch_readahead": 1, "fragment_readahead": 1}
@@ -235,6 +238,8 @@ class _DatasetSource:
     def __init__(self, data: pyarrow.dataset.Dataset) -> None:
         self.name = "the data set"
         self._data = data
+        self._fragments = _parquet_files(data)
+        self._files = _Files(self._fragments)
 
     @property
     def schema(self) -> pa.Schema:
@@ -243,29 +248,14 @@ class _DatasetSource:
     def batches(self, columns: Sequence[str], rows: int) -> Generator[pa.RecordBatch, None, None]:
         import pyarrow as pa
 
-        files = self._files()
+        for fragment in self._fragments:
+            yield from self._files.checked(fragment, self._read(fragment, columns, rows))
+        if self._fragments:
+            return
         try:
-            if files is None:
-                yield from _scan(self._data, columns, rows)
+            yield from _scan(self._data, columns, rows)
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(self.name, error) from None
-        for fragment in files or ():
-            try:
-                yield from self._read(fragment, columns, rows)
-            except (pa.ArrowException, OSError) as error:
-                raise _unreadable(fragment.path, error) from None
-
-    def _files(self) -> list[Any] | None:
-        """Those of Parquet, of which all rows are meant."""
-        import pyarrow.dataset as ds
-
-        data = self._data
-        if not (isinstance(data, ds.FileSystemDataset) and isinstance(data.format, ds.ParquetFileFormat)):
-            return None
-        try:
-            return list(data.get_fragments())
-        except ValueError:  # there is a filter
-            return None
 
     def _read(self, fragment: Any, columns: Sequence[str], rows: int) -> Generator[pa.RecordBatch, None, None]:
         keys, schema = keys_of(fragment), self._data.schema
@@ -279,6 +269,18 @@ class _DatasetSource:
 
     def close(self) -> None:
         """Nothing is held between two readings."""
+
+
+def _parquet_files(data: pyarrow.dataset.Dataset) -> list[Any]:
+    """The files of Parquet of a data set without a filter; none of any other."""
+    import pyarrow.dataset as ds
+
+    if not (isinstance(data, ds.FileSystemDataset) and isinstance(data.format, ds.ParquetFileFormat)):
+        return []
+    try:
+        return list(data.get_fragments())
+    except ValueError:  # there is a filter
+        return []
 
 
 class _MakerSource:
