@@ -149,14 +149,11 @@ def test_a_frequency_is_as_many_rows(likelihood: str, kind: str) -> None:
     np.testing.assert_allclose(once.cov_params(), repeated.cov_params(), rtol=1e-6)
 
 
-def test_a_row_that_has_a_class_of_its_own_parameters() -> None:
+def test_a_row_that_has_a_parameter_of_its_own() -> None:
     x, y = counts()
     marked = np.column_stack([x, np.arange(len(x)) == 7])
-    classes = np.minimum(y, 2.0)
     with pytest.raises(OptionError, match="leverage 1"):
         mlefast.fit(marked, x[:, 0] + y, likelihood=mlefast.StudentT(nu=4), covariance="HC3")
-    found = mlefast.fit(marked, classes, likelihood="categorical", covariance="HC1", on_separation="ignore")
-    assert np.isfinite(found.bse).any()
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(0, 3), st.booleans())
