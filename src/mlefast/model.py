@@ -16,6 +16,7 @@ from mlefast import _core
 from mlefast.errors import DataError
 from mlefast.likelihoods import Categorical, Likelihood, Totals, UserLikelihood
 from mlefast.objective import (
+    DifferencesObjective,
     JeffreysObjective,
     Journal,
     JournalRows,
@@ -156,7 +157,8 @@ class Model:
         if not likelihood.estimated:
             return self._memory(rows, size, space, likelihood, totals(likelihood))
         memory = self._memory(rows, size, space, likelihood, Totals(self.data.nobs))
-        return ShapeObjective(memory, likelihood, totals)
+        kind = DifferencesObjective if isinstance(likelihood, UserLikelihood) else ShapeObjective
+        return kind(memory, likelihood, totals)
 
     def _memory(
         self,

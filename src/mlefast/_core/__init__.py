@@ -64,11 +64,23 @@ ISA, ISA_REASON = _choose()
 ISA_MEANING = _MEANING[ISA]
 openmp = _probe.openmp
 if TYPE_CHECKING:
-    from ._pass_base import BLOCK, REPLICATES, Leaf, Rows, Softmax, describe, draw, resample, softmax_terms, terms
+    from ._pass_base import (
+        BLOCK,
+        REPLICATES,
+        Leaf,
+        Rows,
+        Softmax,
+        describe,
+        draw,
+        resample,
+        shape_terms,
+        softmax_terms,
+        terms,
+    )
 else:
     _pass = importlib.import_module(f"{__name__}._pass_{ISA}")
     BLOCK, Leaf, Rows, Softmax = _pass.BLOCK, _pass.Leaf, _pass.Rows, _pass.Softmax
-    describe, softmax_terms, terms = _pass.describe, _pass.softmax_terms, _pass.terms
+    describe, shape_terms, softmax_terms, terms = _pass.describe, _pass.shape_terms, _pass.softmax_terms, _pass.terms
     REPLICATES, draw, resample = _pass.REPLICATES, _pass.draw, _pass.resample
 
 __all__ = [
@@ -86,6 +98,7 @@ __all__ = [
     "openmp",
     "resample",
     "resolve_threads",
+    "shape_terms",
     "softmax_terms",
     "terms",
 ]

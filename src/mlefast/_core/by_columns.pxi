@@ -50,7 +50,7 @@ cdef int64_t make_parts(const question *q, int64_t edge, hessian_part *parts) no
 cdef int by_columns(const question *q, int threads, const extent *where, Sums total) except -1:
     """All threads work on one block at a time and on one Hessian."""
     cdef int64_t n = q.x.rows, panels = q.x.panels, blocks = block_count(n)
-    cdef int64_t sums = sums_size(panels)
+    cdef int64_t sums = sums_size(q)
     cdef int thread = 0
     cdef int64_t block_tiles = BLOCK_ROWS // SHARED_ROWS, stride = tile_panel_stride(BLOCK_ROWS)
     cdef int64_t edge = SHARED_EDGE

@@ -34,20 +34,28 @@ cdef class Leaf:
 
     cdef leaf_function function
     cdef third_function third
+    cdef shape_function by_shape
     cdef border border
     cdef double tail
+    cdef int shapes         # of its parameters whose derivatives `Rows.evaluate` returns
     cdef double *shape
     cdef object keep
 
-    def __cinit__(self, source, shape=()):
-        """A leaf by its name in the table of leaves.h, or by the address of a function with the same arguments."""
+    def __cinit__(self, source, shape=(), bint by_shape=False):
+        """A leaf by its name in the table of leaves.h, or by the address of a function with the same arguments.
+
+        With `by_shape` its parameters count as parameters of the fit, each by its logarithm.
+        """
         cdef int i
+        self.shapes = 0
         cdef double[::1] numbers = np.array(shape, dtype=np.float64)
         if isinstance(source, str):
             for i in range(LEAF_COUNT):
                 if source.encode() == LEAVES[i].name:
                     self.function = LEAVES[i].function
                     self.third = LEAVES[i].third
+                    self.by_shape = LEAVES[i].by_shape
+                    self.shapes = LEAVES[i].shapes if by_shape else 0
                     self.border = LEAVES[i].border
                     self.tail = LEAVES[i].tail
                     break
@@ -56,17 +64,25 @@ cdef class Leaf:
         else:
             self.function = <leaf_function><uintptr_t>source
             self.third = NULL
+            self.by_shape = NULL
             self.border = 0
             self.tail = 0.0
+        if by_shape and self.shapes == 0:
+            raise ValueError("the leaf has no derivatives with respect to its parameters")
         self.keep = source, numbers
         self.shape = &numbers[0] if numbers.shape[0] else NULL
+
+    @property
+    def key(self):
+        """What tells it from others of the same source: its parameters, and whether they are parameters of the fit."""
+        return tuple(np.asarray(self.keep[1])) + (self.shapes > 0,)
 
     def __reduce__(self):
         """A leaf of the table in another process; an address means something else there."""
         source, numbers = self.keep
         if not isinstance(source, str):
             raise TypeError("a compiled function has its address in one process only; use one of Python")
-        return Leaf, (source, tuple(np.asarray(numbers)))
+        return Leaf, (source, tuple(np.asarray(numbers)), self.shapes > 0)
 
 
 def terms(const double[::1] eta, const double[::1] y, Leaf leaf not None):
@@ -81,6 +97,24 @@ def terms(const double[::1] eta, const double[::1] y, Leaf leaf not None):
         memcpy(&view[1, 0], &y[0], n * sizeof(double))
         leaf.function(padded, &view[0, 0], &view[1, 0], leaf.shape, &view[2, 0], &view[3, 0], &view[4, 0])
     return work[2, :n], work[3, :n], work[4, :n]
+
+
+def shape_terms(const double[::1] eta, const double[::1] y, Leaf leaf not None):
+    """Derivatives with respect to the logarithms t of m parameters, of shape (m, 2 + m, n).
+
+    For each t_j and row those of the NLL with respect to t_j, to t_j and eta, and to t_j and each t.
+    """
+    cdef int64_t n = eta.shape[0], padded = (n + 7) & ~<int64_t>7
+    if y.shape[0] != n:
+        raise ValueError("eta and y must have the same length")
+    vectors, values = np.zeros((2, padded)), np.zeros((leaf.shapes, 2 + leaf.shapes, padded))
+    cdef double[:, ::1] rows = vectors
+    cdef double[:, :, ::1] view = values
+    if n > 0:
+        memcpy(&rows[0, 0], &eta[0], n * sizeof(double))
+        memcpy(&rows[1, 0], &y[0], n * sizeof(double))
+        leaf.by_shape(padded, &rows[0, 0], &rows[1, 0], leaf.shape, &view[0, 0, 0], padded)
+    return values[:, :, :n]
 
 
 def describe(vector):

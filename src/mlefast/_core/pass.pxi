@@ -38,6 +38,8 @@ cdef extern from "block.h":
     ctypedef void (*leaf_function)(int64_t, const double *, const double *, const double *, double *, double *,
                                    double *) noexcept nogil
     ctypedef void (*third_function)(int64_t, const double *, const double *, const double *, double *) noexcept nogil
+    ctypedef void (*shape_function)(int64_t, const double *, const double *, const double *, double *,
+                                    int64_t) noexcept nogil
     ctypedef int border
     ctypedef enum summand:
         DERIVATIVES
@@ -53,6 +55,8 @@ cdef extern from "block.h":
         border border
         double tail
         third_function third
+        int shapes
+        shape_function by_shape
     ctypedef struct question:
         design x
         const column *y
@@ -61,6 +65,8 @@ cdef extern from "block.h":
         leaf_function leaf
         third_function third
         const double *shape
+        shape_function by_shape
+        int shapes
         border border
         double tail
         const double *b
@@ -97,7 +103,9 @@ cdef extern from "block.h":
     int classify_panel(const column *c, int count) noexcept nogil
     int64_t element_size(int32_t type) noexcept nogil
     int tile_rows(const question *q) noexcept nogil
-    int64_t sums_size(int64_t panels) noexcept nogil
+    int64_t shape_sums_size(const question *q) noexcept nogil
+    int64_t shape_sums_at(const question *q) noexcept nogil
+    int64_t sums_size(const question *q) noexcept nogil
     int64_t tile_panel_stride(int64_t rows) noexcept nogil
     int64_t strip_size() noexcept nogil
     int64_t strip_width(int single) noexcept nogil

@@ -125,6 +125,8 @@ cdef class Rows:
         q.leaf = leaf.function
         q.third = leaf.third
         q.shape = leaf.shape
+        q.by_shape = leaf.by_shape
+        q.shapes = 0
         q.border = leaf.border
         q.tail = leaf.tail
         q.order = order
@@ -158,12 +160,15 @@ cdef class Rows:
                  Sums before=None):
         """(nll, gradient or None, Hessian or None, whether all is finite, reach) in one pass over the rows.
 
-        The reach is the sum of 1 / (w d2), from order 1 on.
+        The reach is the sum of 1 / (w d2), from order 1 on. Gradient and Hessian of a leaf whose parameters count too
+        have these after the coefficients.
         """
         cdef question q
         if not 0 <= order <= 2:
             raise ValueError("no such order")
         self.ask(&q, leaf, order, single)
+        if order > 0:
+            q.shapes = leaf.shapes
         return self.answer(&q, params, threads, before)
 
     def scores(self, const double[::1] params, Leaf leaf not None, int threads, inverse=None, int power=0,
@@ -235,19 +240,19 @@ cdef class Rows:
 
     cdef int64_t sums(self, const question *q) noexcept:
         """How many sums over the rows there are."""
-        return sums_size(q.x.panels) + (q.x.panels * PANEL * q.stride if q.order == 2 else 0)
+        return sums_size(q) + (q.x.panels * PANEL * q.stride if q.order == 2 else 0)
 
     cdef object answer(self, question *q, const double[::1] params, int threads, Sums before):
         """The answer from these rows and those before them, or the sums so far if others follow."""
         cdef int64_t size = self.sums(q), shared = 0
         if shares_columns(q, self.where.whole):
-            shared = size - sums_size(q.x.panels)
+            shared = size - sums_size(q)
         cdef Sums sums = continue_sums(before, size, shared, &self.where)
         self.add(q, params, threads, sums)
         if not is_last(self.n, &self.where):
             return sums
         cdef double *total = sums.finish()
-        gradient = self.gradient(total) if q.order > 0 else None
+        gradient = self.gradient(total, q) if q.order > 0 else None
         hessian = self.hessian(total, q) if q.order > 1 else None
         return total[NLL], gradient, hessian, self.finite(total, q), total[REACH]
 
@@ -273,39 +278,43 @@ cdef class Rows:
 
     cdef bint finite(self, const double *total, const question *q) noexcept:
         """Whether every eta and every number of the answer is finite: 0 times anything else is NaN."""
-        cdef const double *lower = total + sums_size(q.x.panels)
+        cdef const double *lower = total + sums_size(q)
         cdef double sum = total[FINITE] + 0.0 * total[NLL] + 0.0 * total[SUM_D1] + 0.0 * total[SUM_D2]
         cdef int64_t i, j
         if q.order > 0:
             for j in range(self.p):
                 sum += 0.0 * total[HEADER + j]
+        for j in range(shape_sums_at(q), sums_size(q)):
+            sum += 0.0 * total[j]
         if q.order > 1:
             for i in range(self.p):
                 for j in range(i + 1):
                     sum += 0.0 * lower[i * q.stride + j]
         return sum == 0.0
 
-    cdef object gradient(self, const double *total):
-        answer = np.empty(self.p + self.intercept)
+    cdef object gradient(self, const double *total, const question *q):
+        cdef int64_t size = self.p + self.intercept, j
+        answer = np.empty(size + q.shapes)
         cdef double[::1] g = answer
-        cdef int64_t j
         if self.intercept:
             g[0] = total[SUM_D1]
         for j in range(self.p):
             g[j + self.intercept] = total[HEADER + j]
+        for j in range(q.shapes):
+            g[size + j] = total[shape_sums_at(q) + j * shape_sums_size(q)]
         return answer
 
     cdef object hessian(self, const double *total, const question *q):
         """The symmetric matrix from its lower triangle, 32 x 32 entries at a time for the cache."""
         cdef int64_t p = self.p, shift = self.intercept, i, j, rows, columns
         cdef const double *xd2 = total + HEADER + q.x.panels * PANEL
-        cdef const double *lower = total + sums_size(q.x.panels)
-        answer = np.empty((p + shift, p + shift))
-        if p + shift == 0:
+        cdef const double *lower = total + sums_size(q)
+        cdef int64_t width = p + shift + q.shapes
+        answer = np.empty((width, width))
+        if width == 0:
             return answer
         cdef double[:, ::1] view = answer
         cdef double *h = &view[0, 0]
-        cdef int64_t width = p + shift
         if shift:
             h[0] = total[SUM_D2]
             for j in range(p):
@@ -317,7 +326,19 @@ cdef class Rows:
                     for j in range(columns, min(columns + 32, i + 1)):
                         h[(i + shift) * width + j + shift] = lower[i * q.stride + j]
                         h[(j + shift) * width + i + shift] = lower[i * q.stride + j]
+        for i in range(q.shapes):
+            self.shape_row(total + shape_sums_at(q) + i * shape_sums_size(q), h, width, width - q.shapes + i)
         return answer
+
+    cdef void shape_row(self, const double *sums, double *h, int64_t width, int64_t row) noexcept:
+        """The row and the column of a shape parameter in the Hessian, from its sums."""
+        cdef int64_t j, size = self.p + self.intercept
+        if self.intercept:
+            h[row * width] = h[row] = sums[1]
+        for j in range(self.p):
+            h[row * width + j + self.intercept] = h[(j + self.intercept) * width + row] = sums[HEADER + j]
+        for j in range(size, width):
+            h[row * width + j] = sums[2 + j - size]
 
     def scan(self, const double[::1] params, const double[::1] direction, Leaf leaf not None, int threads):
         """(largest -d2 x'd / d1, least and largest step towards the open side) over the rows, for a direction d."""

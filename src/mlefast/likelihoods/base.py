@@ -25,6 +25,7 @@ class Totals(NamedTuple):
     nobs: Any  # sum of the weights
     constant: Any = 0.0  # of the terms that do not depend on eta
     saturated: Any = 0.0  # of the least losses that a row can have
+    by_shape: Any = 0.0  # of what the leaf's derivatives with respect to shape parameters leave out, see `by_shape`
 
     def share(self, step: int) -> Totals:
         """What every step-th row has of it, about."""
@@ -54,6 +55,7 @@ class Likelihood:
     existence: ClassVar[Literal["always", "to prove", "local"]] = "always"
     shape: tuple[float, ...] = ()  # the numbers that the leaf needs besides
     estimated: tuple[str, ...] = ()  # names of shape parameters that are estimated with the coefficients
+    logs: ClassVar[tuple[str, ...]] = ()  # names of the logarithms of `shape`, if the leaf has derivatives by them
 
     @property
     def covariances(self) -> tuple[str, ...]:
@@ -117,10 +119,17 @@ class Likelihood:
         """The least loss of each row over all eta."""
         return np.zeros(len(y))
 
+    def by_shape(self, y: Vector) -> NDArray[np.float64]:
+        """What the leaf's derivatives with respect to the m `logs` leave out since it does not depend on eta.
+
+        For each row of y the first derivatives and the second ones, of shape (m, 1 + m, n).
+        """
+        raise NotImplementedError
+
     def totals(self, y: NDArray[Any], weights: NDArray[Any] | None, nobs: float) -> Totals:
         """Sums over the rows of y with these weights."""
         constant, saturated = (
-            0.0 if getattr(type(self), name) is getattr(Likelihood, name) else _total(getattr(self, name), y, weights)
+            0.0 if getattr(type(self), name) is getattr(Likelihood, name) else float(total(getattr(self, name), y, weights))
             for name in ("constant", "saturated")
         )
         return Totals(nobs, constant, saturated)
@@ -211,10 +220,11 @@ def refuse(y: NDArray[Any], outside: NDArray[np.bool_], name: str, what: str) ->
     raise DataError(f"{name} holds {y[bad[0]]} (first rows: {', '.join(map(str, bad[:5]))}); {what}")
 
 
-def _total(function: Callable[[Vector], Vector], y: NDArray[Any], weights: NDArray[Any] | None) -> float:
-    total = 0.0
+def total(function: Callable[[Vector], NDArray[np.float64]], y: NDArray[Any], weights: NDArray[Any] | None) -> Any:
+    """The sum over the rows of a function of y, whose last axis are the rows."""
+    found: Any = 0.0
     for first in range(0, len(y), _CHUNK):
         part = slice(first, first + _CHUNK)
         terms = function(y[part].astype(np.float64, copy=False))
-        total += float(terms.sum() if weights is None else terms @ weights[part])
-    return total
+        found += terms.sum(axis=-1) if weights is None else terms @ weights[part]
+    return found

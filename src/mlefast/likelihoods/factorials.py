@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Ratios of gamma functions, whose logarithms are small differences of large numbers."""
+"""Ratios of gamma functions, whose logarithms are small differences of large numbers, and their derivatives."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from numpy.typing import ArrayLike
 from .base import Vector
 
 _STIRLING = 32.0  # from there on the series below is exact to rounding
+_DIGAMMA = 12.0  # and that of log(x) - psi(x), whose coefficients of the powers of 1 / x follow (DLMF 5.11.2)
+_EVEN = (1.0 / 12.0, -1.0 / 120.0, 1.0 / 252.0, -1.0 / 240.0, 1.0 / 132.0, -691.0 / 32760.0, 1.0 / 12.0)
+_SERIES = np.array([0.0, 0.5, *(c for even in _EVEN for c in (even, 0.0))])
+_SLOPES = np.array([0.0, *(k * c for k, c in enumerate(_SERIES))])  # of minus its derivative, psi'(x) - 1 / x
 
 
 def log_rising(x: ArrayLike, d: ArrayLike) -> Vector:
@@ -21,6 +25,33 @@ def log_rising(x: ArrayLike, d: ArrayLike) -> Vector:
     series += _remainder(large + d) - _remainder(large)
     small = np.minimum(x, _STIRLING)
     return np.asarray(np.where(x >= _STIRLING, series, gammaln(small + d) - gammaln(small)))
+
+
+def rising_slopes(x: float, d: Vector) -> tuple[Vector, Vector]:
+    """x D and x^2 E of log_rising R(x, d), x > 0 and d >= 0, to rounding: what Stirling's first terms leave of slopes.
+
+    D = dR/dx - log(1 + d / x) and E = dD/dx up to its sign. With p(x) = log(x) - psi(x) these are p(x) - p(x + d) and
+    p'(x + d) - p'(x). Small x are led to larger ones by psi(x + 1) = psi(x) + 1 / x; there, with u = 1 / x and
+    v = 1 / (x + d), the difference of a series in u and in v is u - v times its divided difference.
+    """
+    first, second, near = np.zeros_like(d), np.zeros_like(d), x
+    while near < _DIGAMMA:
+        far = near + d
+        first += d / (near * far) - np.log1p(d / (near * (far + 1.0)))
+        second += 1.0 / (near * near * (near + 1.0)) - 1.0 / (far * far * (far + 1.0))
+        near += 1.0
+    u, v = 1.0 / near, 1.0 / (near + d)
+    share = x * u * d * v  # x (u - v)
+    return x * first + share * _divided(_SERIES, u, v), x * (x * second + share * _divided(_SLOPES, u, v))
+
+
+def _divided(coefficients: Vector, u: float, v: Vector) -> Vector:
+    """(P(u) - P(v)) / (u - v) of the polynomial with these coefficients, by Horner's scheme."""
+    value, difference = 0.0, np.zeros_like(v)
+    for c in coefficients[::-1]:
+        difference = difference * v + value
+        value = value * u + c
+    return difference
 
 
 def _remainder(x: Vector) -> Vector:

@@ -6,14 +6,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlefast.errors import OptionError
 
-from .base import Vector
+from .base import Totals, Vector, total
 from .counts import Counts
-from .factorials import log_rising
+from .factorials import log_rising, rising_slopes
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class NegativeBinomial(Counts):
     expects = True
     leaf = "negative_binomial_log"
     canonical = False
+    logs = ("log(alpha)",)
 
     def __post_init__(self) -> None:
         """OptionError if alpha is no positive number."""
@@ -56,7 +59,7 @@ class NegativeBinomial(Counts):
     @property
     def estimated(self) -> tuple[str, ...]:  # type: ignore[override]
         """The logarithm of alpha, unless that is given."""
-        return ("log(alpha)",) if self.alpha is None else ()
+        return self.logs if self.alpha is None else ()
 
     @property
     def shape(self) -> tuple[float, ...]:  # type: ignore[override]
@@ -93,6 +96,15 @@ class NegativeBinomial(Counts):
         rise = log_rising(np.maximum(count, r), np.minimum(count, r))
         rest = np.where(count > r, gammaln(r) + np.log(count), gammaln(np.minimum(count, r) + 1.0))
         return np.where(y > 0.0, rest - rise, 0.0)
+
+    def by_shape(self, y: Vector) -> NDArray[np.float64]:
+        """At mu = y: x D and x^2 E - x D of `rising_slopes` at x = 1/alpha and d = y."""
+        first, second = rising_slopes(1.0 / self.shape[0], y)
+        return np.array([[first, second - first]])
+
+    def totals(self, y: NDArray[Any], weights: NDArray[Any] | None, nobs: float) -> Totals:
+        """Sums over the rows."""
+        return super().totals(y, weights, nobs)._replace(by_shape=total(self.by_shape, y, weights))
 
     def saturated(self, y: Vector) -> Vector:
         """The loss at mu = y."""

@@ -6,13 +6,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlefast.errors import OptionError
 
 from .base import Amount, Likelihood, Totals, Vector
-from .factorials import log_rising
+from .factorials import log_rising, rising_slopes
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class StudentT(Likelihood):
     convex = False
     heavy_tails = True
     existence = "local"
+    logs = ("log(sigma)", "log(nu)")
 
     def __post_init__(self) -> None:
         """OptionError if a parameter is no positive number."""
@@ -67,7 +70,7 @@ class StudentT(Likelihood):
     @property
     def estimated(self) -> tuple[str, ...]:  # type: ignore[override]
         """The logarithms of what is not given."""
-        return tuple(f"log({name})" for name in ("sigma", "nu") if getattr(self, name) is None)
+        return tuple(log for log, given in zip(self.logs, (self.sigma, self.nu), strict=True) if given is None)
 
     @property
     def shape(self) -> tuple[float, ...]:  # type: ignore[override]
@@ -126,3 +129,13 @@ class StudentT(Likelihood):
         nu = self.shape[1]
         rest = 0.5 * math.log(math.pi * nu) - self._rise()
         return loss + totals.nobs * rest, 1.0, 1.0
+
+    def by_shape(self, y: Vector) -> NDArray[np.float64]:
+        """At |y - eta| = sigma, the same for each y: -x D and x^2 E - x D of `rising_slopes` at x = nu / 2 and d = 1/2."""
+        (first,), (second,) = rising_slopes(0.5 * self.shape[1], np.array([0.5]))
+        rest = np.array([[0.0, 0.0, 0.0], [-first, 0.0, second - first]])
+        return np.broadcast_to(rest[:, :, np.newaxis], (*rest.shape, len(y)))
+
+    def totals(self, y: NDArray[Any], weights: NDArray[Any] | None, nobs: float) -> Totals:
+        """Sums over the rows."""
+        return super().totals(y, weights, nobs)._replace(by_shape=nobs * self.by_shape(np.zeros(1))[:, :, 0])

@@ -106,6 +106,11 @@ class UserLikelihood(Likelihood):
         return self if self.in_python else _core.Leaf(self.leaf, self.shape)
 
     @property
+    def key(self) -> tuple[float, ...]:
+        """What tells it from others of the same function, as that of `_core.Leaf`."""
+        return self.shape
+
+    @property
     def in_python(self) -> bool:
         """Whether the function is one of Python."""
         return self._address is None

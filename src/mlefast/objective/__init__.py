@@ -4,6 +4,7 @@
 from mlefast.likelihoods import ROUNDING
 
 from .base import RowsObjective
+from .differences import DifferencesObjective
 from .doubled import Doubled, add, multiply, sum_rows, two_product, two_sum
 from .information import Information, ProductInformation
 from .jeffreys import JeffreysObjective
@@ -21,6 +22,7 @@ from .standardisation import Standardisation, standardise
 
 __all__ = [
     "ROUNDING",
+    "DifferencesObjective",
     "Doubled",
     "Information",
     "JeffreysObjective",

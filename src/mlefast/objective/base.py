@@ -114,11 +114,16 @@ class RowsObjective(ABC):
         sqrt(n) where the model fits; and those of eta and of the leaf, each times the terms of eta, or one with a link.
         """
         lengths = np.sqrt(np.abs(diagonal))
+        chain, terms = self.roundings(params, lengths)
+        return lengths * (chain * math.sqrt(self.nobs) + terms)
+
+    def roundings(self, params: Vector, lengths: Vector) -> tuple[float, float]:
+        """Those of the longest chain of additions, and those of eta and of the leaf times sqrt(sum d2 (|eta| + 1)^2)."""
         chain = _CHAIN + math.log2(max(1.0, self.rows / _CHAIN))
         # sqrt(sum d2) is the length of the ones; where they are no column, that of the longest stands for it
         ones = lengths[:: self._columns] if self._space is not None and self._space.intercept else lengths
         terms = float(lengths @ np.abs(params)) + float(ones.max(initial=0.0)) * (self._unit + self._largest_offset)
-        return _UNIT * lengths * (chain * math.sqrt(self.nobs) + (self._columns + _LEAF) * terms)
+        return _UNIT * chain, _UNIT * (self._columns + _LEAF) * terms
 
     @abstractmethod
     def _evaluate(self, params: Vector, order: int, single: bool) -> Sums:

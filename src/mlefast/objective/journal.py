@@ -131,7 +131,7 @@ class JournalRows:
         """(nll, gradient or None, Hessian or None, whether all is finite, reach)."""
         nll, gradient, hessian, finite, reach = self.journal.answer(
             "evaluate",
-            (*self._space, params, order, single),
+            (*self._space, params, leaf.key, order, single),
             lambda: self.rows.evaluate(params, leaf, order, threads, single),
         )
         return float(nll), gradient, hessian, bool(finite), float(reach)
@@ -148,7 +148,7 @@ class JournalRows:
         """(the sum of the outer products of the rows' scores, whether all is finite)."""
         products, finite = self.journal.answer(
             "scores",
-            (*self._space, params, inverse, power, counted),
+            (*self._space, params, leaf.key, inverse, power, counted),
             lambda: self.rows.scores(params, leaf, threads, inverse, power, counted),
         )
         return products, bool(finite)
@@ -157,7 +157,7 @@ class JournalRows:
         """The sum of w d3 |A'x|^2 x."""
         (slopes,) = self.journal.answer(
             "prior slopes",
-            (*self._space, params, inverse),
+            (*self._space, params, leaf.key, inverse),
             lambda: (self.rows.prior_slopes(params, leaf, threads, inverse),),
         )
         return np.asarray(slopes)
@@ -165,7 +165,9 @@ class JournalRows:
     def scan(self, params: Vector, direction: Vector, leaf: Any, threads: int) -> tuple[float, float, float]:
         """(largest -d2 x'd / d1, least and largest step towards the open side)."""
         gain, least, most = self.journal.answer(
-            "scan", (*self._space, params, direction), lambda: self.rows.scan(params, direction, leaf, threads)
+            "scan",
+            (*self._space, params, leaf.key, direction),
+            lambda: self.rows.scan(params, direction, leaf, threads),
         )
         return float(gain), float(least), float(most)
 

@@ -166,11 +166,11 @@ class MemoryObjective(RowsObjective):
         """The numbers that stand for y."""
         return self._y
 
-    def at(self, likelihood: Likelihood, totals: Totals) -> MemoryObjective:
-        """The same rows with another likelihood."""
+    def at(self, likelihood: Likelihood, totals: Totals, leaf: Any = None) -> MemoryObjective:
+        """The same rows with another likelihood, or with another leaf of it."""
         other = copy.copy(self)
         other._likelihood, other._totals = likelihood, totals
-        other._leaf = likelihood.compiled()
+        other._leaf = likelihood.compiled() if leaf is None else leaf
         return other
 
     def sample(self, step: int) -> Self:

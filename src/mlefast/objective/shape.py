@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The objective of a likelihood with shape parameters of its own, such as the dispersion of the negative binomial.
 
-Its parameters are the coefficients and then the shape parameters. Derivatives with respect to the former come from the
-pass; those with respect to the latter are central differences of what the pass returns at nearby shapes, with five
-points, whose error is of the fourth order in the distance.
+Its parameters are the coefficients and then the logarithms of the shape parameters. Derivatives with respect to both come
+from the same pass, but for what does not depend on the linear predictor, which the likelihood adds.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Any
+from functools import cached_property
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlefast.likelihoods import Likelihood, Totals, UserLikelihood
+from mlefast import _core
+from mlefast.likelihoods import Likelihood, Totals, tally
 
 from .information import Information
 from .leverages import without_leverage
@@ -23,12 +25,7 @@ from .passes import Passes
 from .protocol import Matrix, Moments, Precision, Vector
 from .scores import Scores, outer_products, parts, sums_by_code
 
-_DISTANCE = 2e-3  # of logarithms; balances the error of the formula, its fourth power, with rounding
-_EPS = float(np.finfo(np.float64).eps)
-_POINTS = (-2, -1, 1, 2)
-_FIRST = (1.0 / 12.0, -8.0 / 12.0, 8.0 / 12.0, -1.0 / 12.0)
-_SECOND = (-1.0 / 12.0, 16.0 / 12.0, 16.0 / 12.0, -1.0 / 12.0)
-_SECOND_CENTRE = -30.0 / 12.0
+LARGEST = 300.0  # size of a logarithm: exp of more has no use in doubles
 
 
 class ShapeObjective:
@@ -78,49 +75,47 @@ class ShapeObjective:
         likelihood = self._likelihood.at(shape.tolist())
         return self._memory.at(likelihood, self._totals(likelihood))
 
+    @cached_property
+    def _estimated(self) -> list[int]:
+        """Which of the likelihood's `logs` they are."""
+        return [self._likelihood.logs.index(name) for name in self._likelihood.estimated]
+
     def moments(self, params: Vector, order: int = 2, precision: Precision = "double") -> Moments:
-        """Passes over the rows at this shape and, from order 1 on, at four nearby values of each shape parameter."""
-        shape, coefficients = params[-self._shapes :], params[: -self._shapes]
-        if not (np.abs(shape) < 300.0).all():  # exp of it has no use in doubles
-            return Moments(np.inf, np.zeros(self.size), np.eye(self.size))
-        here = self._at(shape).moments(coefficients, order, precision)
-        if order == 0 or not np.isfinite(here.nll):
-            return here
-        h = _DISTANCE
-        around = [
-            [self._at(_moved(shape, j, k * h)).moments(coefficients, order - 1) for k in _POINTS]
-            for j in range(self._shapes)
-        ]
-        slopes = [_weigh(_FIRST, [m.nll for m in near]) / h for near in around]
-        assert here.gradient is not None
-        gradient = np.hstack([here.gradient, slopes])
-        if order == 1:
-            return Moments(here.nll, gradient, None, here.loss, here.scale)
-        hessian = np.empty((self.size, self.size))
-        p = len(coefficients)
-        hessian[:p, :p] = here.hessian
-        for j, near in enumerate(around):
-            cross = sum(c * m.gradient for c, m in zip(_FIRST, near, strict=True) if m.gradient is not None) / h
-            hessian[:p, p + j] = hessian[p + j, :p] = cross
-            bend = _weigh(_SECOND, [m.nll for m in near]) + _SECOND_CENTRE * here.nll
-            hessian[p + j, p + j] = bend / h**2
-            for k in range(j):
-                mixed = _mixed(lambda point: self._at(point).moments(coefficients, 0).nll, shape, (j, k))
-                hessian[p + j, p + k] = hessian[p + k, p + j] = mixed
-        return Moments(here.nll, gradient, hessian, here.loss, here.scale)
+        """One pass over the rows."""
+        coefficients, shape = params[: -self._shapes], params[-self._shapes :]
+        if not (np.abs(shape) < LARGEST).all():
+            return Moments(math.inf, np.zeros(self.size), np.eye(self.size))
+        likelihood = self._likelihood.at(shape.tolist())
+        totals = self._totals(likelihood)
+        memory = self._memory.at(likelihood, totals, _by_shape(likelihood))
+        found = memory.moments(coefficients, order, precision)
+        if order == 0 or not math.isfinite(found.nll):
+            return found
+        gradient, hessian, p = found.gradient, found.hessian, len(coefficients)
+        assert gradient is not None
+        gradient[p:] += totals.by_shape[:, 0]
+        kept = [*range(p), *(p + j for j in self._estimated)]
+        if hessian is not None:
+            hessian[p:, p:] += totals.by_shape[:, 1:]
+            hessian = hessian[np.ix_(kept, kept)]
+        return found._replace(gradient=gradient[kept], hessian=hessian, reach=math.inf)
 
     def rounding(self, params: Vector, moments: Moments, diagonal: Vector) -> Vector:
         """A bound for what rounding does to each entry of the gradient; see RowsObjective.
 
-        Differences magnify it, and their formula has an error of its own, h^4 / 30 times a fifth derivative, which is
-        taken to be at most one per row.
+        For a shape parameter t the sum of |l_t| is, by Cauchy's inequality, at most sqrt(n sum l_t^2), and that is
+        about sqrt(n H_tt); what the leaf leaves out of it, and is of the other sign, counts twice. The rounding of eta
+        is magnified by l_t_eta, of which sum l_t_eta^2 / d2 is at most 4 n where the model fits.
         """
-        coefficients = self._memory.rounding(params[: -self._shapes], moments, diagonal[: -self._shapes])
-        level = _EPS * (abs(moments.nll) + self.nobs) / _DISTANCE + _DISTANCE**4 / 30.0 * self.nobs
-        return np.hstack([coefficients, np.full(self._shapes, level)])
+        coefficients, shape, p = params[: -self._shapes], params[-self._shapes :], -self._shapes
+        chain, terms = self._memory.roundings(coefficients, np.sqrt(np.abs(diagonal[:p])))
+        rest = self._totals(self._likelihood.at(shape.tolist())).by_shape[self._estimated, 0]
+        sizes = np.sqrt(self.nobs * np.abs(diagonal[p:])) + 2.0 * np.abs(rest)
+        own = chain * sizes + 2.0 * math.sqrt(self.nobs) * terms
+        return np.hstack([self._memory.rounding(coefficients, moments, diagonal[:p]), own])
 
     def row_scores(self, params: Vector) -> Scores:
-        """One pass: the derivatives of the NLL of each row, without its weight; of the shape by differences."""
+        """One pass: the derivatives of the NLL of each row, without its weight."""
         return self._row_scores(params)
 
     def _row_scores(self, params: Vector, root: Matrix | None = None, power: int = 0, counted: bool = True) -> Scores:
@@ -141,25 +136,17 @@ class ShapeObjective:
 
     def _derivatives(self, shape: Vector, eta: Vector, y: Vector) -> tuple[Matrix, NDArray[np.float64]]:
         """The first derivatives of the NLL of rows with respect to eta and the shape, (n, m), and the second ones."""
-        nll, d1, d2 = self._rows_at(shape, eta, y)
-        m = 1 + self._shapes
-        slopes, curvatures = np.empty((len(y), m)), np.empty((len(y), m, m))
-        slopes[:, 0], curvatures[:, 0, 0] = d1, d2
-        for j in range(self._shapes):
-            near = [self._rows_at(_moved(shape, j, k * _DISTANCE), eta, y) for k in _POINTS]
-            values, slopes_near = np.array([rows[0] for rows in near]), np.array([rows[1] for rows in near])
-            slopes[:, 1 + j] = np.array(_FIRST) @ values / _DISTANCE
-            curvatures[:, 0, 1 + j] = curvatures[:, 1 + j, 0] = np.array(_FIRST) @ slopes_near / _DISTANCE
-            curvatures[:, 1 + j, 1 + j] = (np.array(_SECOND) @ values + _SECOND_CENTRE * nll) / _DISTANCE**2
-            for k in range(j):
-                mixed = _mixed(lambda point: self._rows_at(point, eta, y)[0], shape, (j, k))
-                curvatures[:, 1 + j, 1 + k] = curvatures[:, 1 + k, 1 + j] = mixed
-        return slopes, curvatures
-
-    def _rows_at(self, shape: Vector, eta: Vector, y: Vector) -> tuple[Vector, Vector, Vector]:
-        """The NLL of rows and its two derivatives with respect to eta."""
         likelihood = self._likelihood.at(shape.tolist())
-        return likelihood.rows(eta, y) if isinstance(likelihood, UserLikelihood) else likelihood.terms(eta, y)
+        leaf = _by_shape(likelihood)
+        _, d1, d2 = _core.terms(eta, y, leaf)
+        found, rest = _core.shape_terms(eta, y, leaf), likelihood.by_shape(y)
+        slopes = np.vstack([d1, found[:, 0] + rest[:, 0]])
+        curvatures = np.empty((len(slopes), len(slopes), len(y)))
+        curvatures[0, 0] = d2
+        curvatures[0, 1:] = curvatures[1:, 0] = found[:, 1]
+        curvatures[1:, 1:] = found[:, 2:] + rest[:, 1:]
+        kept = [0, *(1 + j for j in self._estimated)]
+        return slopes[kept].T, curvatures[np.ix_(kept, kept)].transpose(2, 0, 1)
 
     def scores(
         self, params: Vector, moments: Moments, information: Information, *, power: int = 0, counted: bool = True
@@ -188,11 +175,15 @@ class ShapeObjective:
     def coordinates(self, params: Vector) -> None:
         """There is no better information about here than the Hessian."""
 
-    def sample(self, step: int) -> ShapeObjective:
+    def sample(self, step: int) -> Self:
         """The same objective on every step-th row."""
-        return ShapeObjective(
-            self._memory.sample(step), self._likelihood, lambda likelihood: self._totals(likelihood).share(step)
-        )
+        memory = self._memory.sample(step)
+        y, weights = memory.response, memory.weights
+        nobs = float(len(y) if weights is None else np.sum(weights, dtype=np.float64))
+        # a share of the totals of all rows would not be what the leaf leaves out in these
+        if self._likelihood.whole:
+            y, weights = tally(y, weights)
+        return type(self)(memory, self._likelihood, lambda likelihood: likelihood.totals(y, weights, nobs))
 
     def scan(self, params: Vector, direction: Vector) -> tuple[float, float, float]:
         """Of the coefficients only."""
@@ -205,24 +196,6 @@ class ShapeObjective:
         return None if found is None else np.hstack([found, np.zeros(self._shapes)])
 
 
-def _moved(shape: Vector, j: int, by: float) -> Vector:
-    moved = shape.copy()
-    moved[j] += by
-    return moved
-
-
-def _mixed(function: Callable[[Vector], Any], shape: Vector, pair: tuple[int, int]) -> Any:
-    """The mixed derivative of a function of the shape parameters, from two squares of points around them."""
-
-    def square(a: float) -> Any:
-        corners = [
-            sign * function(_moved(_moved(shape, pair[0], x), pair[1], y))
-            for x, y, sign in ((a, a, 1.0), (-a, -a, 1.0), (a, -a, -1.0), (-a, a, -1.0))
-        ]
-        return sum(corners) / (4.0 * a * a)
-
-    return (4.0 * square(_DISTANCE) - square(2.0 * _DISTANCE)) / 3.0
-
-
-def _weigh(coefficients: tuple[float, ...], values: list[float]) -> float:
-    return float(np.dot(coefficients, values))
+def _by_shape(likelihood: Likelihood) -> _core.Leaf:
+    """Its leaf, with derivatives with respect to the logarithms of its own parameters."""
+    return _core.Leaf(likelihood.leaf, likelihood.shape, True)

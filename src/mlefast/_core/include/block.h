@@ -3,7 +3,9 @@
  * A block of rows, tile by tile: pack, eta, leaf, sums, Hessian. What comes out is one flat array of doubles that
  * is added to others of its kind:
  *   [NLL, FINITE, SUM_D1, SUM_D2, REACH, 0 ...] [X' d1: panels * 8] [X' d2: panels * 8] [Hessian: panels * 8 rows of stride]
- * The intercept is SUM_D1 in the gradient and (SUM_D2, X' d2) in the Hessian: no column of ones exists.
+ * The intercept is SUM_D1 in the gradient and (SUM_D2, X' d2) in the Hessian: no column of ones exists. Before the Hessian
+ * there are, for each shape parameter t_j that is asked for,
+ *   [l_j, l_j_eta, l_j0, l_j1, ...] [X' l_j_eta: panels * 8], see leaves/shapes.h.
  */
 #ifndef MLEFAST_BLOCK_H
 #define MLEFAST_BLOCK_H
@@ -26,6 +28,8 @@ typedef struct {
     leaf_function leaf;
     third_function third;
     const double *shape; /* the likelihood's own parameters */
+    shape_function by_shape;
+    int shapes; /* of these parameters whose derivatives are asked for: all or none */
     border border;
     double tail;
     const double *b; /* padded with zeros to whole panels */
@@ -69,7 +73,10 @@ INLINE int tile_rows(const question *q) {
     while (q->order == 2 && rows < HESSIAN_ROWS && 2 * rows * q->x.panels * PANEL * 8 <= TILE_BYTES) rows *= 2;
     return rows;
 }
-INLINE int64_t sums_size(int64_t panels) { return HEADER + 2 * panels * PANEL; }
+INLINE int64_t shape_sums_size(const question *q) { return HEADER + q->x.panels * PANEL; }
+INLINE int64_t shape_sums_at(const question *q) { return HEADER + 2 * q->x.panels * PANEL; }
+/* All sums but the Hessian, which follows them. */
+INLINE int64_t sums_size(const question *q) { return shape_sums_at(q) + q->shapes * shape_sums_size(q); }
 
 /* A row of weight zero counts as absent, even if what stands in it is not a number. */
 static void blank_absent_rows(const row_vectors *v, double *tile, int64_t panel_stride, int64_t panels, int rows) {
@@ -125,6 +132,27 @@ static void add_row_sums(const row_vectors *v, int rows, int order, double *sums
     sums[REACH] += vd_sum(reach);
 }
 
+/* Multiply the derivatives with respect to the shape parameters by the weights, and add them up. */
+static void add_shape_sums(const question *q, const double *tile, int64_t panel_stride, const row_vectors *v, int rows,
+                           double *sums) {
+    ALIGNED double values[SHAPE_VALUES * PACKED_COLUMN_ROWS];
+    double *value = values;
+    q->by_shape(rows, v->eta, v->y, q->shape, values, PACKED_COLUMN_ROWS);
+    for (int j = 0; j < q->shapes; ++j, sums += shape_sums_size(q)) {
+        const double *cross = value + PACKED_COLUMN_ROWS;
+        for (int k = 0; k < 2 + q->shapes; ++k, value += PACKED_COLUMN_ROWS) {
+            vd sum = vd_zero();
+            for (int i = 0; i < rows; i += VD_LANES) {
+                vd weighted = vd_mul(vd_load(v->weights + i), vd_load(value + i));
+                vd_store(value + i, weighted);
+                sum = vd_add(sum, weighted);
+            }
+            sums[k] += vd_sum(sum);
+        }
+        if (q->order == 2) add_column_sums(tile, panel_stride, q->x.panels, rows, cross, sums + HEADER);
+    }
+}
+
 /* A tile as floats, for the Hessian by floats. */
 static void tile_to_floats(const double *tile, int64_t panel_stride, int64_t panels, int rows, float *groups) {
     for (int64_t panel = 0; panel < panels; ++panel)
@@ -160,6 +188,7 @@ static int evaluate_tile(const question *q, int64_t first, int rows, double *til
         if (q->summand != DERIVATIVES || q->leverages)
             change_derivatives(q, first + done, rows - done < step ? rows - done : step, count, part, panel_stride, &v);
         add_row_sums(&v, count, q->order, sums);
+        if (q->shapes > 0) add_shape_sums(q, part, panel_stride, &v, count, sums + shape_sums_at(q));
         if (q->order == 1) add_column_sums(part, panel_stride, q->x.panels, count, v.d1, sums + HEADER);
         if (q->order == 2 && q->single) tile_to_floats(part, panel_stride, q->x.panels, count, groups + done * PANEL);
         padded = done + count;
@@ -211,7 +240,7 @@ static void evaluate_block(const question *q, int64_t first, int64_t rows, const
         if (q->order < 2 || q->x.width == 0) continue;
         const char *ahead = q->x.columns->data + (first + done + count) * q->x.columns->stride;
         const packed_tile t = {ws->tile, panel_stride, q->x.width, padded, v.d1, v.d2, ahead, ahead_step};
-        add_tile_hessian(q, &t, ws->groups, &all, ws->strip, sums + HEADER, sums + sums_size(q->x.panels));
+        add_tile_hessian(q, &t, ws->groups, &all, ws->strip, sums + HEADER, sums + sums_size(q));
     }
 }
 

@@ -10,12 +10,17 @@
 #include "leaves/bernoulli.h"
 #include "leaves/continuous.h"
 #include "leaves/counts.h"
+#include "leaves/shapes.h"
 
 typedef void (*leaf_function)(int64_t rows, const double *eta, const double *y, const double *shape, double *nll,
                               double *d1, double *d2);
 
 /* The third derivative where y does not change it, from what a leaf gives; only Jeffreys' prior needs it. */
 typedef void (*third_function)(int64_t rows, const double *y, const double *d1, const double *d2, double *third);
+
+/* Derivatives with respect to the likelihood's own parameters, see leaves/shapes.h. */
+typedef void (*shape_function)(int64_t rows, const double *eta, const double *y, const double *shape, double *values,
+                               int64_t stride);
 
 /* Where a likelihood can run off to infinity, which decides whether a maximum exists: nowhere; for y = 0 as eta falls
  * and for y = 1 as it rises; for y = 0 as eta falls. */
@@ -29,17 +34,19 @@ static const struct {
     border border;
     double tail;
     third_function third; /* NULL if there is none */
+    int shapes;           /* parameters of its own that it has derivatives for */
+    shape_function by_shape;
 } LEAVES[] = {
-    {"bernoulli_logit", leaf_bernoulli_logit, TWO_LABELS, 1.0, third_bernoulli_logit},
-    {"bernoulli_probit", leaf_bernoulli_probit, TWO_LABELS, INFINITY, NULL},
-    {"bernoulli_cloglog", leaf_bernoulli_cloglog, TWO_LABELS, INFINITY, NULL},
-    {"gaussian", leaf_gaussian, NO_BORDER, 0.0, NULL},
-    {"laplace", leaf_laplace, NO_BORDER, 0.0, NULL},
-    {"gamma_log", leaf_gamma, NO_BORDER, 0.0, NULL},
-    {"student_t", leaf_student_t, NO_BORDER, 0.0, NULL},
-    {"poisson_log", leaf_poisson, ZERO_COUNT, 1.0, third_poisson},
-    {"negative_binomial_log", leaf_negative_binomial, ZERO_COUNT, 1.0, NULL},
-    {"given", leaf_given, NO_BORDER, 0.0, NULL},
+    {"bernoulli_logit", leaf_bernoulli_logit, TWO_LABELS, 1.0, third_bernoulli_logit, 0, NULL},
+    {"bernoulli_probit", leaf_bernoulli_probit, TWO_LABELS, INFINITY, NULL, 0, NULL},
+    {"bernoulli_cloglog", leaf_bernoulli_cloglog, TWO_LABELS, INFINITY, NULL, 0, NULL},
+    {"gaussian", leaf_gaussian, NO_BORDER, 0.0, NULL, 0, NULL},
+    {"laplace", leaf_laplace, NO_BORDER, 0.0, NULL, 0, NULL},
+    {"gamma_log", leaf_gamma, NO_BORDER, 0.0, NULL, 0, NULL},
+    {"student_t", leaf_student_t, NO_BORDER, 0.0, NULL, 2, shape_student_t},
+    {"poisson_log", leaf_poisson, ZERO_COUNT, 1.0, third_poisson, 0, NULL},
+    {"negative_binomial_log", leaf_negative_binomial, ZERO_COUNT, 1.0, NULL, 1, shape_negative_binomial},
+    {"given", leaf_given, NO_BORDER, 0.0, NULL, 0, NULL},
 };
 enum { LEAF_COUNT = sizeof LEAVES / sizeof LEAVES[0] };
 

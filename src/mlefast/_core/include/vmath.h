@@ -84,8 +84,18 @@ INLINE vd_pair vd_sigmas(vd_pair t) {
     return (vd_pair){plus, vd_fma(rest, inverse, minus)};
 }
 
-/* log(1 + t) for t in [0, 1]: 2 atanh(z) with z = t / (2 + t) <= 1/3; 2 atanh(z) = 2 z + z z^2 P(z^2), P of
- * degree 9. */
+/* P(w) of degree 9 for w in [0, 1/9], with 2 atanh(z) = 2 z + z z^2 P(z^2). */
+INLINE vd vd_atanh_rest(vd w) {
+    vd v = vd_mul(w, w);
+    vd even = vd_set(0x1.687a6e7c95176p-4), odd = vd_set(0x1.4b0a26c5f2aefp-3);
+    even = vd_fma(even, v, vd_set(0x1.10ac75dc602b1p-3)), odd = vd_fma(odd, v, vd_set(0x1.eb905e8575054p-4));
+    even = vd_fma(even, v, vd_set(0x1.745cf0b0e03bdp-3)), odd = vd_fma(odd, v, vd_set(0x1.3b18b294bebf9p-3));
+    even = vd_fma(even, v, vd_set(0x1.24924923d44c6p-2)), odd = vd_fma(odd, v, vd_set(0x1.c71c727143318p-3));
+    even = vd_fma(even, v, vd_set(0x1.5555555555555p-1)), odd = vd_fma(odd, v, vd_set(0x1.999999999a3ddp-2));
+    return vd_fma(odd, w, even);
+}
+
+/* log(1 + t) for t in [0, 1]: 2 atanh(z) with z = t / (2 + t) <= 1/3. */
 INLINE vd vd_log1p(vd_pair t) {
     const vd two = vd_set(2.0);
     vd d = vd_add(two, t.high); /* 2 + t = d + d_low */
@@ -93,14 +103,8 @@ INLINE vd vd_log1p(vd_pair t) {
     vd z = vd_div(t.high, d);
     /* 1 / d within 2 %, which is enough for a correction */
     vd z_low = vd_mul(vd_sub(t.low, vd_mul(z, d_low)), vd_fma(t.high, vd_set(-0.165), vd_set(0.498)));
-    vd w = vd_mul(z, z), v = vd_mul(w, w);
-    vd even = vd_set(0x1.687a6e7c95176p-4), odd = vd_set(0x1.4b0a26c5f2aefp-3);
-    even = vd_fma(even, v, vd_set(0x1.10ac75dc602b1p-3)), odd = vd_fma(odd, v, vd_set(0x1.eb905e8575054p-4));
-    even = vd_fma(even, v, vd_set(0x1.745cf0b0e03bdp-3)), odd = vd_fma(odd, v, vd_set(0x1.3b18b294bebf9p-3));
-    even = vd_fma(even, v, vd_set(0x1.24924923d44c6p-2)), odd = vd_fma(odd, v, vd_set(0x1.c71c727143318p-3));
-    even = vd_fma(even, v, vd_set(0x1.5555555555555p-1)), odd = vd_fma(odd, v, vd_set(0x1.999999999a3ddp-2));
-    vd p = vd_fma(odd, w, even);
-    return vd_fma(two, z, vd_fma(vd_mul(z, w), p, vd_mul(two, z_low)));
+    vd w = vd_mul(z, z);
+    return vd_fma(two, z, vd_fma(vd_mul(z, w), vd_atanh_rest(w), vd_mul(two, z_low)));
 }
 
 /* log(1 + r) for r >= 0: 1 + r = 2^k (1 + t), error below 2 ULP. Up to r = 1 t is r itself, which keeps its digits. */
