@@ -79,6 +79,31 @@ def negative_binomial_terms(eta: Vector, y: Vector, alpha: float) -> Terms:
     return nll, (mean - y) / (1.0 + a), mean * (1.0 + alpha * y) / (1.0 + a) ** 2
 
 
+def student_t_shapes(eta: Vector, y: Vector, sigma: float, nu: float) -> Vector:
+    """Derivatives by t = (log(sigma), log(nu)), for each t_j those of l_j by eta and t, without what is left at |z| = 1.
+
+    With 1 + u = (nu + z^2) / (nu + 1), v = u / (1 + u) and g = log(1 + u) - v: l_0 = -nu v and l_1 = nu g / 2.
+    """
+    z = (eta - y) / sigma
+    u = (z**2 - 1.0) / (nu + 1.0)
+    v, p = u / (1.0 + u), nu / (nu + z**2)
+    g, bent, mixed = np.log1p(u) - v, 2.0 * (1.0 + 1.0 / nu) * z * p**2, -(z**2) * p * v
+    first = [-nu * v, -bent / sigma, bent * z, mixed]
+    return np.array([first, [0.5 * nu * g, z * p * v / sigma, mixed, 0.5 * nu * (g - nu / (nu + 1.0) * v**2)]])
+
+
+def negative_binomial_shapes(eta: Vector, y: Vector, alpha: float) -> Vector:
+    """Derivatives by t = log(alpha), l_t and those of it by eta and t, without what is left at mu = y.
+
+    With a = alpha mu, b = alpha y, 1 + u = (1 + a) / (1 + b), v = u / (1 + u) and g = log(1 + u) - v: l_t = -g / alpha.
+    """
+    a, b = alpha * np.exp(eta), alpha * y
+    u = (a - b) / (1.0 + b)
+    v = u / (1.0 + u)
+    g = np.log1p(u) - v
+    return np.array([[-g, -v * a / (1.0 + a), g - v**2 / (1.0 + b)]]) / alpha
+
+
 def evaluate(
     x: Vector,
     y: Vector,

@@ -10,7 +10,7 @@ from .base import Vector
 
 _STIRLING = 32.0  # from there on the series below is exact to rounding
 _DIGAMMA = 12.0  # and that of log(x) - psi(x), whose coefficients of the powers of 1 / x follow (DLMF 5.11.2)
-_EVEN = (1.0 / 12.0, -1.0 / 120.0, 1.0 / 252.0, -1.0 / 240.0, 1.0 / 132.0, -691.0 / 32760.0, 1.0 / 12.0)
+_EVEN = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12, -3617 / 8160)
 _SERIES = np.array([0.0, 0.5, *(c for even in _EVEN for c in (even, 0.0))])
 _SLOPES = np.array([0.0, *(k * c for k, c in enumerate(_SERIES))])  # of minus its derivative, psi'(x) - 1 / x
 
