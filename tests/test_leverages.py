@@ -98,8 +98,7 @@ def test_hc3_of_estimated_shapes_is_the_jackknife(name: str) -> None:
     z = np.zeros((len(x), 1 + len(shape), 3 + len(shape)))
     z[:, 0, :3], z[:, 1:, 3:] = columns, np.eye(len(shape))
     wanted = jackknife(z, np.array([row[0] for row in found]), np.array([row[1] for row in found]))
-    # differences of five points give the shape's second derivatives to about 1e-9
-    np.testing.assert_allclose(result.cov_params(), wanted, rtol=1e-6, atol=1e-8 * wanted.max())
+    np.testing.assert_allclose(result.cov_params(), wanted, rtol=1e-8, atol=1e-10 * wanted.max())
 
 
 def softmax_derivatives(result: mlefast.Result, x: Array, codes: NDArray[np.intp]) -> tuple[Array, Array, Array]:

@@ -14,6 +14,7 @@ from mlefast.model import specify
 from mlefast.observations import observe
 
 from .conftest import LOSSES, exactly
+from .references import negative_binomial, student_t
 from .test_conditioning import draw
 
 
@@ -39,6 +40,39 @@ def test_the_gradient_is_as_exact_as_the_bound_says(likelihood, size):
     bound = objective.rounding(params, moments, moments.hessian.diagonal())
     assert (errors <= bound).all()
     assert (bound <= 1e-9 * np.sqrt(moments.hessian.diagonal())).all()  # which are one over standard errors
+
+
+@pytest.mark.parametrize("likelihood", ["negative_binomial", "student_t"])
+@pytest.mark.parametrize("size", [1.0, 1e4])
+def test_so_it_is_with_shape_parameters(likelihood, size):
+    """Counts up to some 10,000; errors of that size."""
+    rng = np.random.default_rng(12)
+    x = rng.standard_normal((400, 2)) + np.array([0.0, 100.0])
+    eta = 0.2 * x[:, 0] - 0.1 * (x[:, 1] - 100.0)
+    if likelihood == "negative_binomial":
+        y = rng.poisson(rng.gamma(2.0, size * np.exp(eta) / 2.0)).astype(float)
+    else:
+        y = size * (eta + rng.standard_t(3.0, 400))
+    family, density = find_likelihood(likelihood), {"negative_binomial": negative_binomial, "student_t": student_t()}
+    model = specify(observe(x, y, family), family, True, 1)
+    objective = model.objective()
+    params = model.coordinates.from_user(mlefast.fit(x, y, likelihood=likelihood).params)
+    moments = objective.moments(params)
+    centre, scale = exactly(model.space.centre), exactly(model.space.scale)
+    h = mpf(10) ** -25
+    with mp.workdps(70):
+        rows = [[mpf(1), *((v - c) * s for v, c, s in zip(exactly(r), centre, scale, strict=True))] for r in x]
+        at, labels = exactly(params), exactly(y)
+
+        def loss(j, by):
+            there = [p + by * (i == j) for i, p in enumerate(at)]
+            return mp.fsum(density[likelihood]([mp.fdot(r, there[:3])], there[3:], v) for r, v in zip(rows, labels, strict=True))
+
+        wanted = [(loss(j, h) - loss(j, -h)) / (2 * h) for j in range(len(at))]
+        errors = np.array([float(abs(mpf(float(g)) - w)) for g, w in zip(moments.gradient, wanted, strict=True)])
+    bound = objective.rounding(params, moments, moments.hessian.diagonal())
+    assert (errors <= bound).all()
+    assert (bound <= 1e-9 * np.sqrt(moments.hessian.diagonal())).all()
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "poisson", "gaussian"])

@@ -55,8 +55,8 @@ def test_evaluate_anywhere(case) -> None:
     exact, slopes, curvature = case.exact(x, y, theta)
     shown = len(params)
     np.testing.assert_allclose(nll, float(exact), rtol=1e-13)
-    np.testing.assert_allclose(gradient, slopes[:shown], rtol=1e-8, atol=1e-8)
-    np.testing.assert_allclose(hessian, curvature[:shown, :shown], rtol=1e-7, atol=1e-6)
+    np.testing.assert_allclose(gradient, slopes[:shown], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(hessian, curvature[:shown, :shown], rtol=1e-12, atol=1e-12)
 
 
 def test_terms_are_rows_of_scipys_log_density(case) -> None:
