@@ -111,6 +111,13 @@ def test_another_question_than_the_last_time(tmp_path: Path) -> None:
     assert same(found, mlefast.fit(X, LABELS, start=start))
 
 
+def test_the_same_coefficients_with_another_shape_are_another_question(tmp_path: Path) -> None:
+    path = tmp_path / "fit.checkpoint"
+    for log_alpha in (0.0, 1.0):
+        options = {"likelihood": "negative_binomial", "start": [0.0, 0.5, -0.3, 0.2, 0.0, log_alpha]}
+        assert same(mlefast.fit(X, COUNTS, checkpoint=path, **options), mlefast.fit(X, COUNTS, **options))
+
+
 def test_checkpoints_that_are_none_of_this_fit(tmp_path: Path) -> None:
     path = tmp_path / "fit.checkpoint"
     mlefast.fit(X, LABELS, checkpoint=path)

@@ -80,7 +80,7 @@ def negative_binomial_terms(eta: Vector, y: Vector, alpha: float) -> Terms:
 
 
 def student_t_shapes(eta: Vector, y: Vector, sigma: float, nu: float) -> Vector:
-    """Derivatives by t = (log(sigma), log(nu)), for each t_j those of l_j by eta and t, without what is left at |z| = 1.
+    """Derivatives by t = (log(sigma), log(nu)): each l_j and those of it by eta and t, less what |z| = 1 leaves.
 
     With 1 + u = (nu + z^2) / (nu + 1), v = u / (1 + u) and g = log(1 + u) - v: l_0 = -nu v and l_1 = nu g / 2.
     """
@@ -93,7 +93,7 @@ def student_t_shapes(eta: Vector, y: Vector, sigma: float, nu: float) -> Vector:
 
 
 def negative_binomial_shapes(eta: Vector, y: Vector, alpha: float) -> Vector:
-    """Derivatives by t = log(alpha), l_t and those of it by eta and t, without what is left at mu = y.
+    """Derivatives by t = log(alpha): l_t and those of it by eta and t, less what mu = y leaves.
 
     With a = alpha mu, b = alpha y, 1 + u = (1 + a) / (1 + b), v = u / (1 + u) and g = log(1 + u) - v: l_t = -g / alpha.
     """

@@ -66,7 +66,9 @@ def test_so_it_is_with_shape_parameters(likelihood, size):
 
         def loss(j, by):
             there = [p + by * (i == j) for i, p in enumerate(at)]
-            return mp.fsum(density[likelihood]([mp.fdot(r, there[:3])], there[3:], v) for r, v in zip(rows, labels, strict=True))
+            return mp.fsum(
+                density[likelihood]([mp.fdot(r, there[:3])], there[3:], v) for r, v in zip(rows, labels, strict=True)
+            )
 
         wanted = [(loss(j, h) - loss(j, -h)) / (2 * h) for j in range(len(at))]
         errors = np.array([float(abs(mpf(float(g)) - w)) for g, w in zip(moments.gradient, wanted, strict=True)])

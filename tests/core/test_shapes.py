@@ -46,7 +46,7 @@ class Case(NamedTuple):
 CASES = {
     "negative_binomial_log": Case(
         negative_binomial,
-        lambda y, alpha: mpmath.log(y) if y else -mpf(10) ** 4,
+        lambda y, alpha: mpmath.log(y) if y else -(mpf(10) ** 4),
         lambda eta, y, alpha: 1 + abs(eta) + abs(mpmath.log(alpha)),
         ((1e-8,), (1e-3,), (0.3,), (1.0,), (40.0,), (1e4,)),
         (0.0, 1.0, 2.0, 7.0, 1000.0, 1e6),

@@ -129,7 +129,9 @@ class Likelihood:
     def totals(self, y: NDArray[Any], weights: NDArray[Any] | None, nobs: float) -> Totals:
         """Sums over the rows of y with these weights."""
         constant, saturated = (
-            0.0 if getattr(type(self), name) is getattr(Likelihood, name) else float(total(getattr(self, name), y, weights))
+            0.0
+            if getattr(type(self), name) is getattr(Likelihood, name)
+            else float(total(getattr(self, name), y, weights))
             for name in ("constant", "saturated")
         )
         return Totals(nobs, constant, saturated)

@@ -28,11 +28,11 @@ def log_rising(x: ArrayLike, d: ArrayLike) -> Vector:
 
 
 def rising_slopes(x: float, d: Vector) -> tuple[Vector, Vector]:
-    """x D and x^2 E of log_rising R(x, d), x > 0 and d >= 0, to rounding: what Stirling's first terms leave of slopes.
+    """Of R(x, d) = log_rising, for x > 0 and d >= 0: x D and x^2 E to rounding, D = dR/dx - log(1 + d / x), E = -dD/dx.
 
-    D = dR/dx - log(1 + d / x) and E = dD/dx up to its sign. With p(x) = log(x) - psi(x) these are p(x) - p(x + d) and
-    p'(x + d) - p'(x). Small x are led to larger ones by psi(x + 1) = psi(x) + 1 / x; there, with u = 1 / x and
-    v = 1 / (x + d), the difference of a series in u and in v is u - v times its divided difference.
+    With p(x) = log(x) - psi(x), about 1 / (2 x), D = p(x) - p(x + d). Small x are led to larger ones by
+    psi(x + 1) = psi(x) + 1 / x; there the difference of the series at u = 1 / x and v = 1 / (x + d) is u - v times its
+    divided difference.
     """
     first, second, near = np.zeros_like(d), np.zeros_like(d), x
     while near < _DIGAMMA:

@@ -131,7 +131,7 @@ class StudentT(Likelihood):
         return loss + totals.nobs * rest, 1.0, 1.0
 
     def by_shape(self, y: Vector) -> NDArray[np.float64]:
-        """At |y - eta| = sigma, the same for each y: -x D and x^2 E - x D of `rising_slopes` at x = nu / 2 and d = 1/2."""
+        """At |y - eta| = sigma, whatever y is: -x D and x^2 E - x D of `rising_slopes` at x = nu / 2 and d = 1/2."""
         (first,), (second,) = rising_slopes(0.5 * self.shape[1], np.array([0.5]))
         rest = np.array([[0.0, 0.0, 0.0], [-first, 0.0, second - first]])
         return np.broadcast_to(rest[:, :, np.newaxis], (*rest.shape, len(y)))

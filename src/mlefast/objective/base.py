@@ -118,7 +118,7 @@ class RowsObjective(ABC):
         return lengths * (chain * math.sqrt(self.nobs) + terms)
 
     def roundings(self, params: Vector, lengths: Vector) -> tuple[float, float]:
-        """Those of the longest chain of additions, and those of eta and of the leaf times sqrt(sum d2 (|eta| + 1)^2)."""
+        """Those of the longest chain of additions; those of eta and the leaf, times sqrt(sum d2 (|eta| + 1)^2)."""
         chain = _CHAIN + math.log2(max(1.0, self.rows / _CHAIN))
         # sqrt(sum d2) is the length of the ones; where they are no column, that of the longest stands for it
         ones = lengths[:: self._columns] if self._space is not None and self._space.intercept else lengths

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The objective of a user's likelihood with shape parameters: derivatives with respect to them by differences.
 
-They are central differences of what passes return at nearby shapes, with five points, whose error is of the fourth order
-in the distance.
+They are central differences of what passes return at nearby shapes, with five points, whose error is of the fourth
+order in the distance.
 """
 
 from __future__ import annotations

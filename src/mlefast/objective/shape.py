@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The objective of a likelihood with shape parameters of its own, such as the dispersion of the negative binomial.
 
-Its parameters are the coefficients and then the logarithms of the shape parameters. Derivatives with respect to both come
-from the same pass, but for what does not depend on the linear predictor, which the likelihood adds.
+Its parameters are the coefficients and then the logarithms of the shape parameters. Derivatives with respect to both
+come from the same pass, but for what does not depend on the linear predictor, which the likelihood adds.
 """
 
 from __future__ import annotations
