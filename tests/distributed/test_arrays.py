@@ -101,15 +101,14 @@ def test_robust_errors_of_gaps_weights_and_offsets(scheduler, same_numbers, cova
 
 
 @pytest.mark.parametrize("options", [{"covariance": "HC2"}, {"covariance": "HC3"}, {"groups": 30}])
-@pytest.mark.parametrize("likelihood", ["categorical", "bernoulli"])
+@pytest.mark.parametrize("likelihood", ["categorical", "bernoulli", "negative_binomial"])
 def test_robust_errors_come_from_where_the_rows_are(monkeypatch, same_numbers, likelihood, options) -> None:
     """Of classes too, with weights and rows that lack a value, whose groups are in some partitions only."""
     rng, X, eta = data()
-    y = (
-        response("bernoulli", rng, eta)
-        if likelihood == "bernoulli"
-        else np.digitize(eta + rng.logistic(size=4000), [-2, 1])
-    )
+    if likelihood == "categorical":
+        y = np.digitize(eta + rng.logistic(size=len(eta)), [-2, 1])
+    else:
+        y = response(likelihood, rng, eta)
     X[7] = np.nan
     given = {"weights": rng.integers(0, 3, len(y)), "missing": "drop", "likelihood": likelihood, **options}
     if "groups" in options:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Self
 
@@ -235,31 +235,31 @@ class RowsObjective(ABC):
 
     def clustered(self, params: Vector, moments: Moments, codes: NDArray[np.intp], count: int) -> Matrix:
         """One pass: the gradient of the NLL of the rows of each code 0..count - 1, at the scale of the moments."""
-        if not is_remote(self._design):
-            return sums_by_code(self.row_scores(params), self.weights, codes, (count, self.size))
         sums = np.zeros((count, self.size))
-        for there, part in self._design.each(*self._question("_own_clusters", params), codes):
+        for there, part in self.each(partial(_own_clusters, params=params), codes):
             sums[there] += part
         return sums
 
-    def _own_clusters(self, params: Vector, codes: NDArray[np.intp]) -> tuple[NDArray[np.intp], Matrix]:
-        """The codes that are here, and their sums."""
-        there, place = np.unique(codes, return_inverse=True)
-        return there, sums_by_code(self.row_scores(params), self.weights, place, (len(there), self.size))
-
-    def _total(self, method: str, *arguments: Any) -> Any:
-        """What a method that sums over the rows returns, where they are."""
+    def total(self, task: Callable[[Any], Any]) -> Any:
+        """`task(self)`, a sum over the rows, added up from those of its partitions if they are on a cluster."""
         if not is_remote(self._design):
-            return getattr(self, method)(*arguments)
-        return self._design.total(*self._question(method, *arguments))
+            return task(self)
+        question, values = self._question(task)
+        return self._design.total(question, *values)
 
-    def _question(self, method: str, *arguments: Any) -> tuple[Any, ...]:
-        """For the partitions of a cluster: the method of their own objectives, and the values per row of these."""
+    def each(self, task: Callable[..., Any], vector: NDArray[Any]) -> list[Any]:
+        """`task(self, vector)`, or what it is for each partition and its part of a vector with a value per row."""
+        if not is_remote(self._design):
+            return [task(self, vector)]
+        question, values = self._question(task)
+        return self._design.each(question, *values, vector)
+
+    def _question(self, task: Callable[..., Any]) -> tuple[Any, tuple[NDArray[Any] | None, ...]]:
+        """For partitions: the task with all that is not of rows, and the vectors with a value per row."""
         self._count_pass(0)
         bare = copy.copy(self)
         bare.__dict__.update(dict.fromkeys(("_rows", "_design", "_whole", "_y", "weights", "offset", "_absent")))
-        question = partial(_ask_part, bare=bare, method=method, arguments=arguments)
-        return question, self._y, self.weights, self.offset, self._absent
+        return partial(_ask_part, bare=bare, task=task), (self._y, self.weights, self.offset, self._absent)
 
     @property
     def _columns(self) -> int:
@@ -289,6 +289,10 @@ class RowsObjective(ABC):
         return x
 
 
+def _own_clusters(part: RowsObjective, codes: NDArray[np.intp], params: Vector) -> tuple[NDArray[np.intp], Matrix]:
+    return sums_by_code(part.row_scores(params), part.weights, codes, part.size)
+
+
 def _ask_part(
     design: MemoryDesign,
     y: NDArray[Any],
@@ -297,11 +301,10 @@ def _ask_part(
     absent: NDArray[np.bool_] | None,
     *vectors: NDArray[Any],
     bare: RowsObjective,
-    method: str,
-    arguments: tuple[Any, ...],
+    task: Callable[..., Any],
 ) -> Any:
-    """On a worker: what the objective of a partition answers."""
+    """On a worker: what a task is for the objective of a partition."""
     part = copy.copy(bare)
     part._design, part._whole, part._y = design, part, y
     part.weights, part.offset, part._absent = weights, offset, absent
-    return getattr(part, method)(*arguments, *vectors)
+    return task(part, *vectors)

@@ -8,6 +8,7 @@ pass knows no such rows, so this one is in NumPy, block by block.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ class RestrictedSoftmax(SoftmaxObjective):
         return np.asarray(others & ~ahead.any(axis=2))
 
     def _evaluate(self, params: Vector, order: int, single: bool) -> Sums:
-        return *self._total("_sum", params, order), math.inf
+        return *self.total(partial(_sum, params=params, order=order)), math.inf
 
     def scores(
         self, params: Vector, moments: Moments, information: Information, *, power: int = 0, counted: bool = True
@@ -42,11 +43,8 @@ class RestrictedSoftmax(SoftmaxObjective):
         """The sum of the outer products of the rows' scores."""
         if power > 0:
             return super().scores(params, moments, information, power=power, counted=counted)
-        products: Matrix = self._total("_products", params, counted)
+        products: Matrix = self.total(partial(_products, params=params, counted=counted))
         return products
-
-    def _products(self, params: Vector, counted: bool) -> Matrix:
-        return outer_products(self.row_scores(params), self.weights, self.size, counted)
 
     def _shares(self, rows: NDArray[np.intp], x: Matrix, params: Vector) -> Matrix:
         return self._probabilities(rows, x, params)[0]
@@ -62,7 +60,8 @@ class RestrictedSoftmax(SoftmaxObjective):
         d1[labels] = -rest[labels]
         return p, rest, d1, nll
 
-    def _sum(self, params: Vector, order: int) -> tuple[float, Vector | None, Matrix | None, bool]:
+    def sums(self, params: Vector, order: int) -> tuple[float, Vector | None, Matrix | None, bool]:
+        """One pass: NLL, gradient, Hessian, and whether all is finite."""
         equations, columns = self._classes - 1, self._columns
         losses = []
         gradient, hessian = np.zeros((equations, columns)), np.zeros((equations, columns, equations, columns))
@@ -108,3 +107,11 @@ class RestrictedSoftmax(SoftmaxObjective):
                 leads = self._compare(rows, x, direction[:, np.newaxis])[0][rivals]
                 gain, least, most = max(gain, gains.max()), min(least, leads.min()), max(most, leads.max())
         return (gain, least, most) if math.isfinite(gain) else (0.0, 0.0, 0.0)
+
+
+def _sum(part: RestrictedSoftmax, params: Vector, order: int) -> tuple[float, Vector | None, Matrix | None, bool]:
+    return part.sums(params, order)
+
+
+def _products(part: RestrictedSoftmax, params: Vector, counted: bool) -> Matrix:
+    return outer_products(part.row_scores(params), part.weights, part.size, counted)

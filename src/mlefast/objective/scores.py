@@ -23,18 +23,20 @@ def parts(rows: NDArray[np.intp], x: Matrix, size: int) -> Scores:
 
 
 def sums_by_code(
-    scores: Scores, weights: NDArray[np.floating] | None, codes: NDArray[np.intp], shape: tuple[int, int]
-) -> Matrix:
-    """The sum of the weighted scores of the rows of each code, a row for each."""
+    scores: Scores, weights: NDArray[np.floating] | None, codes: NDArray[np.intp], size: int
+) -> tuple[NDArray[np.intp], Matrix]:
+    """The codes that occur, and for each a row: the sum of the weighted scores of its rows."""
     from scipy.sparse import csr_array
 
-    sums = np.zeros(shape)
+    occurs = np.bincount(codes) > 0
+    codes = (np.cumsum(occurs) - 1)[codes]
+    sums = np.zeros((np.count_nonzero(occurs), size))
     for index, part in scores:
         there, place = np.unique(codes[index], return_inverse=True)
         weight = np.ones(len(index)) if weights is None else weights[index].astype(np.float64)
         members = csr_array((weight, (place, np.arange(len(index)))))
         sums[there] += np.asarray(members @ part)
-    return sums
+    return np.flatnonzero(occurs), sums
 
 
 def outer_products(scores: Scores, weights: NDArray[np.floating] | None, size: int, counted: bool) -> Matrix:

@@ -7,10 +7,11 @@ come from the same pass, but for what does not depend on the linear predictor, w
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
-from functools import cached_property
-from typing import Self
+from functools import cached_property, partial
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,8 +120,9 @@ class ShapeObjective:
         return self._row_scores(params)
 
     def _row_scores(self, params: Vector, root: Matrix | None = None, power: int = 0, counted: bool = True) -> Scores:
-        memory, coefficients = self.split(params)
-        shape, offset, weights = params[-self._shapes :], memory.offset, memory.weights
+        coefficients, shape = params[: -self._shapes], params[-self._shapes :]
+        memory = self._memory
+        offset, weights = memory.offset, memory.weights
         for rows, x in memory.blocks():
             for index, part in parts(rows, x, self.size * (1 if root is None else 1 + self._shapes)):
                 eta = part @ coefficients + (0.0 if offset is None else offset[index])
@@ -153,12 +155,22 @@ class ShapeObjective:
     ) -> Matrix:
         """The sum of the outer products of the rows' scores; the leverage of a row is a matrix, see leverages.py."""
         root = information.root() if power > 0 else None
-        scores = self._row_scores(params, root, power, counted)
-        return outer_products(scores, self._memory.weights, self.size, counted)
+        task = partial(_products, params=params, root=root, power=power, counted=counted)
+        products: Matrix = self._memory.total(self._of_parts(task))
+        return products
 
     def clustered(self, params: Vector, moments: Moments, codes: NDArray[np.intp], count: int) -> Matrix:
         """The gradient of the NLL of the rows of each code 0..count - 1."""
-        return sums_by_code(self.row_scores(params), self._memory.weights, codes, (count, self.size))
+        sums = np.zeros((count, self.size))
+        for there, part in self._memory.each(self._of_parts(partial(_own_clusters, params=params)), codes):
+            sums[there] += part
+        return sums
+
+    def _of_parts(self, task: Callable[..., Any]) -> Callable[..., Any]:
+        """The task of the objective with the shape of each part of the rows, for `total` and `each` of the rows."""
+        bare = copy.copy(self)
+        bare.__dict__.update(_memory=None, _totals=None)
+        return partial(_of_part, bare=bare, task=task)
 
     def plus(self, moments: Moments, value: float, gradient: Vector, curvature: Vector) -> Moments:
         """The moments with a function added that has this diagonal Hessian."""
@@ -199,3 +211,18 @@ class ShapeObjective:
 def _by_shape(likelihood: Likelihood) -> _core.Leaf:
     """Its leaf, with derivatives with respect to the logarithms of its own parameters."""
     return _core.Leaf(likelihood.leaf, likelihood.shape, True)
+
+
+def _of_part(rows: MemoryObjective, *vectors: NDArray[Any], bare: ShapeObjective, task: Callable[..., Any]) -> Any:
+    part = copy.copy(bare)
+    part._memory = rows
+    return task(part, *vectors)
+
+
+def _products(part: ShapeObjective, params: Vector, root: Matrix | None, power: int, counted: bool) -> Matrix:
+    scores = part._row_scores(params, root, power, counted)
+    return outer_products(scores, part._memory.weights, part.size, counted)
+
+
+def _own_clusters(part: ShapeObjective, codes: NDArray[np.intp], params: Vector) -> tuple[NDArray[np.intp], Matrix]:
+    return sums_by_code(part.row_scores(params), part._memory.weights, codes, part.size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -77,16 +78,16 @@ class SoftmaxObjective(RowsObjective):
     ) -> Matrix:
         """The sum of the outer products of the rows' scores; the leverage of a row is a matrix, see leverages.py."""
         if power > 0:
-            products: Matrix = self._total("_products_without_leverage", params, information.root(), power, counted)
+            root = information.root()
+            products: Matrix = self.total(
+                partial(_products_without_leverage, params=params, root=root, power=power, counted=counted)
+            )
             return products
         self._count_pass(2)
         return self._softmax.scores(self._by_class(params), self._threads, counted)[0]
 
-    def _products_without_leverage(self, params: Vector, root: Matrix, power: int, counted: bool) -> Matrix:
-        scores = self._scores_without_leverage(params, root, power, counted)
-        return outer_products(scores, self.weights, self.size, counted)
-
-    def _scores_without_leverage(self, params: Vector, root: Matrix, power: int, counted: bool) -> Scores:
+    def scores_without_leverage(self, params: Vector, root: Matrix, power: int, counted: bool) -> Scores:
+        """One pass: the scores of rows divided by (1 - leverage)^(power / 2)."""
         by_class = root.reshape(self.equations, self._columns, -1)
         for rows, x in self.blocks():
             for index, part in parts(rows, x, root.size // self._columns):
@@ -192,3 +193,10 @@ class SoftmaxObjective(RowsObjective):
         hessian = rows.evaluate(zero, _core.Leaf("gaussian"), 2, self._threads, True)[2]
         assert hessian is not None
         return Information(hessian, most=self.rows)
+
+
+def _products_without_leverage(
+    part: SoftmaxObjective, params: Vector, root: Matrix, power: int, counted: bool
+) -> Matrix:
+    scores = part.scores_without_leverage(params, root, power, counted)
+    return outer_products(scores, part.weights, part.size, counted)
