@@ -11,6 +11,7 @@ sent with the tasks that put them beside the blocks.
 from __future__ import annotations
 
 import copy
+import sys
 import uuid
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -36,14 +37,6 @@ def begun(*values: Any) -> tuple[Any, ...]:
     import dask
 
     answer: tuple[Any, ...] = dask.persist(*values)
-    return answer
-
-
-def gathered(*values: Any) -> tuple[Any, ...]:
-    """The values, those of Dask in memory."""
-    import dask
-
-    answer: tuple[Any, ...] = dask.compute(*values)
     return answer
 
 
@@ -160,7 +153,7 @@ class DaskDesign:
     def blocks(self, elements: int = BLOCK_ELEMENTS) -> Iterator[tuple[slice, NDArray[np.float64]]]:
         """All rows in float64, partition by partition, each of which comes here; about `elements` at a time."""
         for part in self._parts:
-            (here,) = _compute(_calls("fetch", _answer, [(_to_send, self._view(part), part.block, [])]))
+            (here,) = gathered(*_calls("fetch", _answer, [(_to_send, self._view(part), part.block, [])]))
             first = -(-part.first // self.step)
             for rows, block in here.blocks(elements):
                 yield slice(first + rows.start, first + rows.stop), block
@@ -198,7 +191,7 @@ class DaskDesign:
         """The rows in memory, fetched once."""
         key = self.step, None if self._kept is None else self._kept.tobytes()
         if key not in self._fetched:
-            parts = self.each(_to_send)
+            parts = gathered(*self._tasks(_to_send, ()))
             groups = tuple(np.concatenate(pieces) for pieces in zip(*(part.groups for part in parts), strict=True))
             self._fetched[key] = MemoryDesign(groups, self.rows, self.columns, self.given_names)
         return self._fetched[key]
@@ -348,6 +341,30 @@ def _compute(tasks: Sequence[Any]) -> list[Any]:
     import dask
 
     return list(dask.compute(*tasks))
+
+
+def gathered(*values: Any) -> tuple[Any, ...]:
+    """The values, those of Dask in memory.
+
+    They come from the workers themselves if all are on the scheduler's host, which is reached: twice as fast as by way
+    of the scheduler. Workers elsewhere may be out of reach.
+    """
+    import dask
+
+    answer: tuple[Any, ...] = dask.compute(*values, **({"direct": True} if _on_one_host() else {}))
+    return answer
+
+
+def _on_one_host() -> bool:
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return False
+    try:
+        client = distributed.Client.current()
+    except ValueError:  # there is none
+        return False
+    hosts = {address.rpartition(":")[0] for address in client.scheduler_info()["workers"]}
+    return hosts == {client.scheduler.address.rpartition(":")[0]}
 
 
 def added(answers: Sequence[Any]) -> Any:
