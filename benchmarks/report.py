@@ -14,6 +14,7 @@ from typing import Any
 import against_numpy
 import break_even
 import calls
+import clusters
 import efficiency
 import inference
 import likelihoods
@@ -54,6 +55,7 @@ PARTS: dict[str, Callable[[], Any]] = {
     "likelihoods": likelihoods.measure,
     "inference": inference.measure,
     "streams": streaming.measure,
+    "clusters": clusters.measure,
 }
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import clusters
 import inference
 import streaming
 from markdown import milliseconds, table
@@ -261,6 +262,7 @@ def report(raw: Row) -> str:
         ("Solvers", solvers_table(raw)),
         ("Inference", inference.inference_table(raw["inference"])),
         ("Streams", f"{streaming.stream_table(raw['streams'])}\n\n![Seconds against rows](streams.png)"),
+        ("Clusters", clusters.cluster_table(raw["clusters"])),
         ("Every case", efficiency_table(raw)),
         ("Instruction sets", instruction_set_table(raw)),
         ("The Hessian of float64 data by products of floats", single_table(raw)),
