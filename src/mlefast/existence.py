@@ -154,7 +154,8 @@ def _prove_at(objective: RowsObjective, expansion: Expansion, columns: Informati
     wanted = columns.kept if columns else free if free is not None else True
     complete = bool(np.all(information.kept == wanted))
     condition = information.magnification if complete else math.inf
-    return judge_existence(objective, expansion.params, expansion.step, condition, expansion.precision)
+    least = float(information.diagonal[information.kept].min(initial=math.inf))
+    return judge_existence(objective, expansion.params, expansion.step, condition, expansion.precision, least)
 
 
 def _settle(objective: RowsObjective, step: Vector, separation: Separation, free: Free) -> Separation:

@@ -65,15 +65,18 @@ class Separation:
 
 
 def judge_existence(
-    objective: Objective, params: Vector, step: Vector, condition: float, precision: Precision
+    objective: Objective, params: Vector, step: Vector, condition: float, precision: Precision, least_curvature: float
 ) -> Separation:
     """The verdict from the Newton step at `params`, made of the gradient and the information there.
 
-    `condition` and `precision` are those of the information, from which follows how much of the step is rounding; the
-    condition is infinite if the information lacks columns, since the step then proves nothing.
+    `condition`, `precision` and the least curvature along a coordinate are those of the information, from which follows
+    how much of the step is rounding; the condition is infinite if the information lacks columns, since the step then
+    proves nothing. The terms of g are at most one each, while those of H vanish where lambda_i is nearly 1: rows that are
+    fitted badly with both labels, as huge offsets make them, hide in g what the others say.
     """
     gain, least, most = objective.scan(params, step)
     margin = 1.0 - gain
-    rounding = _ROUNDING[precision] * max(abs(least), abs(most)) + _ROUNDING["double"]  # of H and of g
+    of_gradient = _ROUNDING["double"] * max(1.0, objective.nobs / max(least_curvature, 1e-300))
+    rounding = _ROUNDING[precision] * max(abs(least), abs(most)) + of_gradient
     proved = margin > max(_MARGIN, 1e3 * condition * rounding)
     return Separation("exists" if proved else "undecided", margin)
