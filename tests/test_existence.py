@@ -11,6 +11,11 @@ import pytest
 from scipy.optimize import linprog
 
 import mlefast
+from mlefast.data import read_design
+from mlefast.existence import prove
+from mlefast.likelihoods import Totals
+from mlefast.objective import MemoryObjective, rows_of
+from mlefast.solvers.irls import expand
 
 SOLVERS = ["irls", "lbfgs"]
 
@@ -170,3 +175,19 @@ def test_a_huge_cell_on_the_other_side_leaves_its_column_no_weight(value: float,
     np.testing.assert_allclose(result.params[:3], wanted.params, atol=2e-6 * wanted.bse.max())
     assert -100 < result.params[3] * value < -10
     assert (result.converged, result.separation.verdict) == (True, "exists")
+
+
+@pytest.mark.parametrize("apart", [15.0, 30.0, 40.0])
+@pytest.mark.parametrize("tiny", [-30.0, -36.0, -38.0, -40.0, -42.0])
+def test_rounding_of_large_slopes_proves_nothing(apart: float, tiny: float) -> None:
+    """Rows 0 and 2 have the same x and other labels, and offsets between which their slopes are 1 and -1: the one of row
+    1, which alone says that its label gets ahead for ever, is lost in their sum.
+    """
+    x, y, offset = np.array([[-2.0], [1.0], [-2.0]]), np.array([0.0, 0.0, 1.0]), np.array([86.0, 155.0, -60.0])
+    design = read_design(x)
+    objective = MemoryObjective(
+        rows_of(design, y, None, offset, True), design, y, mlefast.Bernoulli(), Totals(3.0), size=2, threads=1
+    )
+    slope = ((tiny - offset[1]) - (apart - offset[0])) / 3.0
+    there = expand(objective, np.array([tiny - offset[1] - slope, slope]), "double")[1]  # eta = apart, tiny, ...
+    assert prove(objective, there.params, there, None, True).verdict == "separated"
