@@ -21,7 +21,7 @@ from .information import Information, ProductInformation
 from .passes import Passes
 from .protocol import Leads, Matrix, Moments, Precision, Vector
 from .rows import Rows
-from .scores import Scores, parts, sums_by_code
+from .scores import Scores, of_clusters, parts, put_together
 from .standardisation import Standardisation
 
 _STRIDE = 16  # of a sample that is worth its price
@@ -235,10 +235,7 @@ class RowsObjective(ABC):
 
     def clustered(self, params: Vector, moments: Moments, codes: NDArray[np.intp], count: int) -> Matrix:
         """One pass: the gradient of the NLL of the rows of each code 0..count - 1, at the scale of the moments."""
-        sums = np.zeros((count, self.size))
-        for there, part in self.each(partial(_own_clusters, params=params), codes):
-            sums[there] += part
-        return sums
+        return put_together(self.each(partial(of_clusters, params=params), codes), (count, self.size))
 
     def total(self, task: Callable[[Any], Any]) -> Any:
         """`task(self)`, a sum over the rows, added up from those of its partitions if they are on a cluster."""
@@ -287,10 +284,6 @@ class RowsObjective(ABC):
         else:
             np.multiply(np.subtract(block, self._space.centre, out=inner), self._space.scale, out=inner)
         return x
-
-
-def _own_clusters(part: RowsObjective, codes: NDArray[np.intp], params: Vector) -> tuple[NDArray[np.intp], Matrix]:
-    return sums_by_code(part.row_scores(params), part.weights, codes, part.size)
 
 
 def _ask_part(

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .protocol import Matrix
+from .protocol import Matrix, Vector
 
 Scores = Iterator[tuple[NDArray[np.intp], Matrix]]  # which rows, and a row of derivatives for each, without weights
 
@@ -37,6 +38,19 @@ def sums_by_code(
         members = csr_array((weight, (place, np.arange(len(index)))))
         sums[there] += np.asarray(members @ part)
     return np.flatnonzero(occurs), sums
+
+
+def of_clusters(part: Any, codes: NDArray[np.intp], params: Vector) -> tuple[NDArray[np.intp], Matrix]:
+    """The codes that occur in the rows of an objective, and the sums of their scores."""
+    return sums_by_code(part.row_scores(params), part.weights, codes, part.size)
+
+
+def put_together(answers: list[tuple[NDArray[np.intp], Matrix]], shape: tuple[int, int]) -> Matrix:
+    """The sums of all codes, from those of parts of the rows."""
+    sums = np.zeros(shape)
+    for there, part in answers:
+        sums[there] += part
+    return sums
 
 
 def outer_products(scores: Scores, weights: NDArray[np.floating] | None, size: int, counted: bool) -> Matrix:

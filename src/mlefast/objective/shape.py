@@ -24,7 +24,7 @@ from .leverages import without_leverage
 from .memory import MemoryObjective
 from .passes import Passes
 from .protocol import Matrix, Moments, Precision, Vector
-from .scores import Scores, outer_products, parts, sums_by_code
+from .scores import Scores, of_clusters, outer_products, parts, put_together
 
 LARGEST = 300.0  # size of a logarithm: exp of more has no use in doubles
 
@@ -56,6 +56,11 @@ class ShapeObjective:
     def rows(self) -> int:
         """Number of rows that a pass reads."""
         return self._memory.rows
+
+    @property
+    def weights(self) -> NDArray[Any] | None:
+        """Those of the rows."""
+        return self._memory.weights
 
     @property
     def stride(self) -> int:
@@ -161,10 +166,8 @@ class ShapeObjective:
 
     def clustered(self, params: Vector, moments: Moments, codes: NDArray[np.intp], count: int) -> Matrix:
         """The gradient of the NLL of the rows of each code 0..count - 1."""
-        sums = np.zeros((count, self.size))
-        for there, part in self._memory.each(self._of_parts(partial(_own_clusters, params=params)), codes):
-            sums[there] += part
-        return sums
+        task = self._of_parts(partial(of_clusters, params=params))
+        return put_together(self._memory.each(task, codes), (count, self.size))
 
     def _of_parts(self, task: Callable[..., Any]) -> Callable[..., Any]:
         """The task of the objective with the shape of each part of the rows, for `total` and `each` of the rows."""
@@ -221,8 +224,4 @@ def _of_part(rows: MemoryObjective, *vectors: NDArray[Any], bare: ShapeObjective
 
 def _products(part: ShapeObjective, params: Vector, root: Matrix | None, power: int, counted: bool) -> Matrix:
     scores = part._row_scores(params, root, power, counted)
-    return outer_products(scores, part._memory.weights, part.size, counted)
-
-
-def _own_clusters(part: ShapeObjective, codes: NDArray[np.intp], params: Vector) -> tuple[NDArray[np.intp], Matrix]:
-    return sums_by_code(part.row_scores(params), part._memory.weights, codes, part.size)
+    return outer_products(scores, part.weights, part.size, counted)
