@@ -224,6 +224,19 @@ def test_a_pass_sends_no_rows_and_moves_none(client) -> None:
     assert client.who_has(distributed.futures_of(X)) == before
 
 
+def test_what_comes_here_comes_from_workers_that_are_where_the_scheduler_is(client, monkeypatch) -> None:
+    assert partitions._on_one_host()
+    elsewhere = {"workers": {"tcp://10.0.0.7:4000": {}, client.scheduler.address: {}}}
+    monkeypatch.setattr(client, "scheduler_info", lambda: elsewhere)
+    assert not partitions._on_one_host()
+    asked = []
+    plain = dask.compute
+    monkeypatch.setattr(dask, "compute", lambda *tasks, **options: asked.append(options) or plain(*tasks, **options))
+    X = da.ones((64, 2), chunks=(16, 2))
+    assert partitions.gathered(X)[0].shape == (64, 2)
+    assert asked == [{}]
+
+
 def test_samples_are_the_same_rows_here_and_there(monkeypatch) -> None:
     """Those that are few come here, the others stay where they lie."""
     rng, X, eta = data()

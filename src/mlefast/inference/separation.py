@@ -71,8 +71,8 @@ def judge_existence(
 
     `condition`, `precision` and the least curvature along a coordinate are those of the information, from which follows
     how much of the step is rounding; the condition is infinite if the information lacks columns, since the step then
-    proves nothing. The terms of g are at most one each, while those of H vanish where lambda_i is nearly 1: rows of
-    both labels that are fitted badly, as huge offsets make them, hide in g what the others say.
+    proves nothing. Of labels the terms of g are at most one each, and those of H vanish where lambda_i is nearly 1:
+    rows of both labels that are fitted badly, as huge offsets make them, hide in g what the others say.
     """
     gain, least, most = objective.scan(params, step)
     margin = 1.0 - gain
