@@ -96,7 +96,7 @@ OPTIONAL = {
     "formulaic": {"formula/matrix.py", "formula/terms.py"},
     "click": {"cli/__init__.py", "cli/config.py", "cli/fit.py"},
     "rich": {"cli/progress.py"},
-    "dask": {"data/distributed.py"},
+    "dask": {"data/distributed.py", "data/tasks.py"},
     "distributed": set(),
 }
 # what `import mlefast` leaves to those who need it

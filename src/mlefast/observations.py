@@ -222,7 +222,7 @@ def _begun(*values: Any) -> tuple[Any, ...]:
     """The values, those of Dask under way while the design is read."""
     if not any(map(is_dask, values)):
         return values
-    from mlefast.data.distributed import begun
+    from mlefast.data.tasks import begun
 
     return begun(*values)
 
@@ -231,7 +231,7 @@ def _in_memory(*values: Any) -> tuple[Any, ...]:
     """The values, those of Dask as they are when computed."""
     if not any(map(is_dask, values)):
         return values
-    from mlefast.data.distributed import gathered
+    from mlefast.data.tasks import gathered
 
     return gathered(*values)
 

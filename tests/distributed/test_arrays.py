@@ -13,6 +13,7 @@ import mlefast
 from mlefast import _core
 from mlefast.data import MemoryDesign
 from mlefast.data import distributed as partitions
+from mlefast.data import tasks as dask_tasks
 from mlefast.data.distributed import DaskDesign, read_partitions
 from mlefast.objective import rows_of
 
@@ -225,15 +226,15 @@ def test_a_pass_sends_no_rows_and_moves_none(client) -> None:
 
 
 def test_what_comes_here_comes_from_workers_that_are_where_the_scheduler_is(client, monkeypatch) -> None:
-    assert partitions._on_one_host()
+    assert dask_tasks._on_one_host()
     elsewhere = {"workers": {"tcp://10.0.0.7:4000": {}, client.scheduler.address: {}}}
     monkeypatch.setattr(client, "scheduler_info", lambda: elsewhere)
-    assert not partitions._on_one_host()
+    assert not dask_tasks._on_one_host()
     asked = []
     plain = dask.compute
     monkeypatch.setattr(dask, "compute", lambda *tasks, **options: asked.append(options) or plain(*tasks, **options))
     X = da.ones((64, 2), chunks=(16, 2))
-    assert partitions.gathered(X)[0].shape == (64, 2)
+    assert dask_tasks.gathered(X)[0].shape == (64, 2)
     assert asked == [{}]
 
 

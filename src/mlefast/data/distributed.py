@@ -11,8 +11,6 @@ sent with the tasks that put them beside the blocks.
 from __future__ import annotations
 
 import copy
-import sys
-import uuid
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -22,22 +20,15 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlefast.errors import DataError, MlefastError
+from mlefast.errors import DataError
 
 from .design import BLOCK_ELEMENTS, Design, Listener, MemoryDesign, power_of_two, read_design, renamed
+from .tasks import added, begun, calls, computed, finished, gathered, reads, tasks_of
 
 _FEW_ELEMENTS = 1 << 23  # numbers that come here sooner than several questions about them go there
 _COARSE = 16  # the finest step of which samples are asked for again and again
 _BRANCHES = 8  # answers that one task adds up, a power of two
 _WARN_OF_GRAPH = "distributed.admin.large-graph-warning-threshold"  # the vectors are large, and sent once
-
-
-def begun(*values: Any) -> tuple[Any, ...]:
-    """The values, those of Dask under way on the workers; all of them from one reading."""
-    import dask
-
-    answer: tuple[Any, ...] = dask.persist(*values)
-    return answer
 
 
 class _Facts(NamedTuple):
@@ -107,20 +98,20 @@ class DaskDesign:
 
         What is asked must be picklable. The slices stay beside the blocks while their vectors live.
         """
-        return _compute(self._tasks(question, vectors))
+        return computed(self._tasks(question, vectors))
 
     def total(self, question: Callable[..., Any], *vectors: NDArray[Any] | None) -> Any:
         """The sum of the answers, also of tuples of numbers, truth values, arrays and None."""
         tasks = self._tasks(question, vectors)
         while len(tasks) > _BRANCHES:
             branches = range(0, len(tasks), _BRANCHES)
-            tasks = _calls("add", added, [(tasks[first : first + _BRANCHES],) for first in branches])
-        return added(_compute(tasks))
+            tasks = calls("add", added, [(tasks[first : first + _BRANCHES],) for first in branches])
+        return added(computed(tasks))
 
     def _tasks(self, question: Callable[..., Any], vectors: Sequence[NDArray[Any] | None]) -> list[Any]:
         held = [None if vector is None else self._hold(vector) for vector in vectors]
         slices = [[None if parts is None else parts[place] for parts in held] for place in range(len(self._parts))]
-        return _calls(
+        return calls(
             "ask",
             _answer,
             [(question, self._view(part), part.block, mine) for part, mine in zip(self._parts, slices, strict=True)],
@@ -138,7 +129,7 @@ class DaskDesign:
         if key not in self._held:
             with dask.config.set({_WARN_OF_GRAPH: "1 PB"}):
                 self._held[key] = dask.persist(
-                    *_calls(
+                    *calls(
                         "hold",
                         _beside,
                         [
@@ -153,7 +144,7 @@ class DaskDesign:
     def blocks(self, elements: int = BLOCK_ELEMENTS) -> Iterator[tuple[slice, NDArray[np.float64]]]:
         """All rows in float64, partition by partition, each of which comes here; about `elements` at a time."""
         for part in self._parts:
-            (here,) = gathered(*_calls("fetch", _answer, [(_to_send, self._view(part), part.block, [])]))
+            (here,) = gathered(*calls("fetch", _answer, [(_to_send, self._view(part), part.block, [])]))
             first = -(-part.first // self.step)
             for rows, block in here.blocks(elements):
                 yield slice(first + rows.start, first + rows.stop), block
@@ -171,7 +162,7 @@ class DaskDesign:
             places.append(mine)
             question = partial(_rows_of, index=rows[mine] - part.first)
             wanted.append((question, _View(0, 1, self._kept), part.block, []))
-        for mine, values in zip(places, _compute(_calls("take", _answer, wanted)), strict=True):
+        for mine, values in zip(places, computed(calls("take", _answer, wanted)), strict=True):
             found[mine] = values
         return found
 
@@ -239,13 +230,6 @@ def read_partitions(x: Any, names: Sequence[str] | None = None) -> DaskDesign:
     return design if names is None else design.renamed(names)
 
 
-def told(what: str, function: Callable[..., Any], parts: Sequence[Any], *arguments: Any) -> list[Any]:
-    """`function(part, *arguments)` of each partition; DataError names the first that fails."""
-    tasks = _reads(what, function, parts, arguments)
-    answers: list[Any] = _finished(what, tasks, lambda: _compute(tasks))
-    return answers
-
-
 def design_of(
     what: str, function: Callable[..., Any], parts: Sequence[Any], *arguments: Any
 ) -> tuple[DaskDesign, list[Any]]:
@@ -254,73 +238,16 @@ def design_of(
     `function(part, *arguments)` returns the two, of which the first is a `MemoryDesign`. DataError names the first
     partition that fails.
     """
-    import dask
-
-    reads = _reads(what, function, parts, arguments)
-    blocks = _calls("block", _block_of, [(read,) for read in reads])
-    facts = _calls("facts", _facts_of, [(read,) for read in reads])
+    tasks = reads(what, function, parts, arguments)
+    blocks = calls("block", _block_of, [(task,) for task in tasks])
+    facts = calls("facts", _facts_of, [(task,) for task in tasks])
 
     def finish() -> tuple[Sequence[Any], list[Any]]:
-        kept = dask.persist(*blocks, *facts)
-        return kept[: len(blocks)], _compute(kept[len(blocks) :])
+        kept = begun(*blocks, *facts)
+        return kept[: len(blocks)], computed(kept[len(blocks) :])
 
-    held, known = _finished(what, reads, finish)
+    held, known = finished(what, tasks, finish)
     return DaskDesign(held, [fact for fact, _ in known]), [more for _, more in known]
-
-
-def _reads(what: str, function: Callable[..., Any], parts: Sequence[Any], arguments: tuple[Any, ...]) -> list[Any]:
-    return _calls("read", _called, [(part, what, number, function, arguments) for number, part in enumerate(parts)])
-
-
-def _calls(name: str, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """A task for each of these arguments.
-
-    Their keys make them a group of their own. In a group that grew from call to call there would soon be many more
-    tasks than blocks, and Dask would spread them over the workers without regard to where the blocks are.
-    """
-    import dask
-
-    call, group = dask.delayed(function, pure=False), f"mlefast-{name}-{uuid.uuid4().hex}"
-    return [call(*given, dask_key_name=(group, place)) for place, given in enumerate(arguments)]
-
-
-def _finished(what: str, tasks: Sequence[Any], finish: Callable[[], Any]) -> Any:
-    """What `finish` returns; an error of somebody else's becomes one of the first of the tasks that fails."""
-    try:
-        return finish()
-    except MlefastError:
-        raise
-    except Exception as failure:
-        raise _first_failure(what, tasks, failure) from failure
-
-
-def _first_failure(what: str, tasks: Sequence[Any], failure: Exception) -> Exception:
-    for number, task in enumerate(tasks):
-        try:
-            _compute([task])
-        except MlefastError as error:
-            return error
-        except Exception as error:
-            return DataError(f"partition {number} of {what} cannot be made: {_described(error)}")
-    return DataError(f"{what} cannot be read: {_described(failure)}")
-
-
-def _described(error: Exception) -> str:
-    from .files import first_line
-
-    return f"{type(error).__name__}: {first_line(error)}"
-
-
-def tasks_of(x: Any) -> list[Any]:
-    """Delayed parts of the rows, each with all columns."""
-    if hasattr(x, "rechunk"):
-        x = x[:, np.newaxis] if x.ndim == 1 else x
-        if x.ndim != 2:
-            raise DataError(f"X has {x.ndim} dimensions; it must have two: rows and columns.")
-        return list(x.rechunk({1: -1}).to_delayed().ravel())
-    if hasattr(x, "partitions") and hasattr(x, "to_delayed"):
-        return list(x.to_delayed())
-    raise DataError(f"X is a {type(x).__name__} of Dask, whose rows cannot be read. Use an array or a data frame.")
 
 
 def _require_same_columns(number: int, facts: _Facts, other: int, model: _Facts) -> None:
@@ -336,61 +263,7 @@ def _require_same_columns(number: int, facts: _Facts, other: int, model: _Facts)
         )
 
 
-def _compute(tasks: Sequence[Any]) -> list[Any]:
-    """The results of delayed tasks, by the scheduler that Dask chooses."""
-    import dask
-
-    return list(dask.compute(*tasks))
-
-
-def gathered(*values: Any) -> tuple[Any, ...]:
-    """The values, those of Dask in memory.
-
-    They come from the workers themselves if all are on the scheduler's host, which is reached: twice as fast as by way
-    of the scheduler. Workers elsewhere may be out of reach.
-    """
-    import dask
-
-    answer: tuple[Any, ...] = dask.compute(*values, **({"direct": True} if _on_one_host() else {}))
-    return answer
-
-
-def _on_one_host() -> bool:
-    distributed = sys.modules.get("distributed")
-    if distributed is None:
-        return False
-    try:
-        client = distributed.Client.current()
-    except ValueError:  # there is none
-        return False
-    hosts = {address.rpartition(":")[0] for address in client.scheduler_info()["workers"]}
-    return hosts == {client.scheduler.address.rpartition(":")[0]}
-
-
-def added(answers: Sequence[Any]) -> Any:
-    """The sum of answers of the same form: neighbours first, then neighbours of these sums, and so on."""
-    while len(answers) > 1:
-        pairs = zip(answers[::2], answers[1::2], strict=False)
-        answers = [*(_plus(a, b) for a, b in pairs), *answers[len(answers) - len(answers) % 2 :]]
-    return answers[0]
-
-
-def _plus(a: Any, b: Any) -> Any:
-    if a is None:
-        return None
-    if isinstance(a, tuple):
-        return tuple(map(_plus, a, b))
-    return bool(a and b) if isinstance(a, bool | np.bool_) else a + b
-
-
 # What follows runs on the workers.
-
-
-def _called(part: Any, what: str, number: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    try:
-        return function(part, *arguments)
-    except MlefastError as error:
-        raise type(error)(f"partition {number} of {what}: {error}") from None
 
 
 def _load(values: Any) -> tuple[MemoryDesign, None]:

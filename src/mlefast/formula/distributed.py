@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlefast.data import MemoryDesign, counted, read_design
-from mlefast.data.distributed import DaskDesign, design_of, tasks_of, told
+from mlefast.data.distributed import DaskDesign, design_of
 from mlefast.data.files import require_columns
 from mlefast.data.frame import as_narwhals
 from mlefast.data.missing import first_rows
 from mlefast.data.table import example, missing_in, stack, to_pandas
+from mlefast.data.tasks import tasks_of, told
 from mlefast.errors import DataError, FormulaError
 
 from .matrix import encode_table, materialise, undefined_error, without_intercept
