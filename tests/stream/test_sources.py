@@ -13,6 +13,7 @@ import textwrap
 import time
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as csv
@@ -74,6 +75,14 @@ def of_a_dataset(table: pa.Table, folder: Path):
     return ds.dataset(folder, format="parquet")
 
 
+def of_another_file_system(table: pa.Table, folder: Path):
+    memory = fsspec.filesystem("memory")
+    for number, part in enumerate(parts(table)):
+        with memory.open(f"{folder}/part-{number}.parquet", "wb") as file:
+            pq.write_table(part, file)
+    return ds.dataset(str(folder), format="parquet", filesystem=memory)
+
+
 def of_a_filter(table: pa.Table, folder: Path):
     more = pa.concat_tables([table, table.set_column(0, "x", pa.array(np.full(len(table), 99.0)))])
     pq.write_table(more, folder / "a.parquet")
@@ -104,7 +113,7 @@ def of_dictionaries(table: pa.Table, folder: Path):
 @pytest.mark.parametrize(
     "make",
     [
-        of_parquet_files, of_a_pattern, of_a_folder, of_feather, of_csv, of_a_dataset, of_a_filter, of_a_function,
+        of_parquet_files, of_a_pattern, of_a_folder, of_feather, of_csv, of_a_dataset, of_another_file_system, of_a_filter, of_a_function,
         of_an_iterator, of_a_reader, of_dictionaries,
     ],
 )  # fmt: skip
